@@ -1,0 +1,1 @@
+"""The algebra of Cartesian tensors under O(3), exact and fast."""

@@ -1,0 +1,1 @@
+"""Stateless operations on NumPy arrays and torch tensors."""

@@ -1,0 +1,1 @@
+"""Which contractions happen, in which order, at which cost."""

@@ -1,0 +1,1 @@
+"""Drawn tests for equivariant functions."""
