@@ -37,26 +37,16 @@ class Irrep:
     parity: int
 
     def __init__(self, degree: "int | str | Irrep", parity: int | None = None) -> None:
-        if isinstance(degree, Irrep):
-            if parity not in (None, degree.parity):
-                raise ValueError(f"irrep {degree} already has parity {degree.parity}, not {parity}")
-            degree, parity = degree.degree, degree.parity
-        elif isinstance(degree, str):
-            match = _TEXT.fullmatch(degree.strip(" "))
-            if match is None:
-                raise ValueError(
-                    f"{degree!r} is not an irrep: write a degree of at most four ASCII digits and a parity, "
-                    "'e' for even or 'o' for odd, as in '2e'"
-                )
+        if isinstance(degree, (str, Irrep)):
             if parity is not None:
                 raise ValueError(f"{degree!r} already names a parity; leave out parity={parity!r}")
-            degree, parity = int(match["degree"]), _LETTERS[match["parity"]]
+            degree, parity = _parse(degree) if isinstance(degree, str) else (degree.degree, degree.parity)
         if isinstance(degree, bool) or not isinstance(degree, int) or degree < 0:
             raise ValueError(f"the degree of an irrep is an integer >= 0, not {degree!r}")
         if isinstance(parity, bool) or parity not in (1, -1):
             raise ValueError(f"the parity of an irrep is +1 (even) or -1 (odd), not {parity!r}")
         object.__setattr__(self, "degree", degree)
-        object.__setattr__(self, "parity", int(parity))
+        object.__setattr__(self, "parity", parity)
 
     @classmethod
     def natural(cls, degree: int) -> "Irrep":
@@ -81,7 +71,7 @@ class Irrep:
         return (Irrep(degree, self.parity * other.parity) for degree in range(low, high + 1))
 
     def __lt__(self, other: "Irrep") -> bool:
-        """By degree, natural parity first: 0e, 0o, 1o, 1e, 2e, 2o, …"""
+        """Whether it comes earlier: by degree, natural parity first (0e, 0o, 1o, 1e, 2e, …)."""
         if not isinstance(other, Irrep):
             return NotImplemented
         return (self.degree, not self.is_natural) < (other.degree, not other.is_natural)
@@ -89,4 +79,15 @@ class Irrep:
     def __str__(self) -> str:
         return f"{self.degree}{'e' if self.parity == 1 else 'o'}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _parse(text: str) -> tuple[int, int]:
+    match = _TEXT.fullmatch(text.strip(" "))
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not an irrep: write a degree of at most four ASCII digits and a parity, "
+            "'e' for even or 'o' for odd, as in '2e'"
+        )
+    return int(match["degree"]), _LETTERS[match["parity"]]

@@ -29,7 +29,11 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         return f"{self.channels}x{self.irrep}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
+
+
+Term = Irrep | str | tuple[int, Irrep | str]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -52,7 +56,7 @@ class Irreps:
 
     blocks: tuple[Block, ...]
 
-    def __init__(self, terms: "str | Irrep | Irreps | Iterable" = ()) -> None:
+    def __init__(self, terms: "str | Irrep | Irreps | Iterable[Term]" = ()) -> None:
         if isinstance(terms, Irreps):
             blocks = terms.blocks
         elif isinstance(terms, Irrep):
@@ -105,7 +109,8 @@ class Irreps:
 
     def sort(self) -> "Irreps":
         """The same blocks in the order of their irreps; equal ones keep their order."""
-        return Irreps(sorted(self.blocks, key=lambda block: block.irrep))
+        blocks = sorted(self.blocks, key=lambda block: block.irrep)
+        return Irreps(blocks)
 
     def simplify(self) -> "Irreps":
         """Blocks sorted, equal irreps merged, empty ones left out."""
@@ -149,7 +154,8 @@ class Irreps:
     def __str__(self) -> str:
         return "+".join(str(block) for block in self.blocks)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _parse(text: str) -> Iterator[Block]:
@@ -165,7 +171,7 @@ def _parse(text: str) -> Iterator[Block]:
         yield Block(int(match["channels"] or 1), Irrep(match["irrep"]))
 
 
-def _block(term: "Irrep | str | tuple[int, Irrep | str]") -> Block:
+def _block(term: Term) -> Block:
     if isinstance(term, (Irrep, str)):
         return Block(1, Irrep(term))
     try:

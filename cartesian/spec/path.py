@@ -48,7 +48,8 @@ class Path:
             )
         if out.parity != parity:
             raise ValueError(
-                f"{left} and {right} cannot couple to {out}: parities multiply, which gives {Irrep(out.degree, parity)}"
+                f"{left} and {right} cannot couple to {out}: "
+                f"parities multiply, which gives {Irrep(out.degree, parity)}"
             )
         object.__setattr__(self, "left", left)
         object.__setattr__(self, "right", right)

@@ -3,8 +3,9 @@ r"""The coupling of two trace-free tensors to a third, one per triangle of degre
 **The law.** For STF tensors $A$, $B$ of degrees $\ell_1$, $\ell_2$ and the output degree
 $\ell_3$, with $S = \ell_1 + \ell_2 + \ell_3$ and $q = \lfloor (\ell_1 + \ell_2 - \ell_3)/2 \rfloor$,
 
-$$(A \times B)_{\ell_3} = \mathrm{STF}(A \cdot_q B) \quad (S \text{ even}), \qquad
-  (A \times B)_{\ell_3} = \mathrm{STF}(\varepsilon_{o a b}\, A_{a\dots} \cdot_q B_{b\dots}) \quad (S \text{ odd}),$$
+$$(A \times B)_{\ell_3} = \begin{cases}
+  \mathrm{STF}(A \cdot_q B) & S \text{ even} \\
+  \mathrm{STF}(\varepsilon_{o a b}\, A_{a\dots} \cdot_q B_{b\dots}) & S \text{ odd,} \end{cases}$$
 
 where $\cdot_q$ contracts $q$ index pairs. All deltas carry a plus sign and the Levi-Civita
 tensor has the order (out, left, right): the *natural Cartesian phase*. In orthonormal frames
@@ -141,7 +142,7 @@ def _real_components(
 
 
 def _times_root_two(value: Fraction, radicand: int, power: int) -> tuple[Fraction, int]:
-    r"""The pair (q, r) with $q\sqrt r = 2^{\mathrm{power}/2}\,\mathrm{value}\,\sqrt{\mathrm{radicand}}$, power -1, 0 or 1."""
+    """The pair (q, r) with q √r = 2^(power/2) value √radicand, for a power of -1, 0 or 1."""
     if power == 0:
         return value, radicand
     if radicand % 2 == 0:

@@ -323,7 +323,7 @@ class ExactTensor:
     def _terms(self, flat: int) -> list[tuple[Fraction, int]]:
         return [(Fraction(p[flat], self.denominator), r) for r, p in self._parts.items() if flat in p]
 
-    def _sympy_entry(self, sympy: Any, flat: int) -> "sympy.Expr":
+    def _sympy_entry(self, sympy: Any, flat: int) -> Any:
         return sum(
             (sympy.Rational(q.numerator, q.denominator) * sympy.sqrt(r) for q, r in self._terms(flat)),
             sympy.Integer(0),
@@ -349,7 +349,7 @@ class ExactTensor:
         return text or "0"
 
 
-def exact(value: "ExactTensor | Rational | int | Sequence") -> ExactTensor:
+def exact(value: "ExactTensor | Rational | int | Sequence[Any]") -> ExactTensor:
     """Exact tensor from an integer, a fraction, or nested sequences of them.
 
     >>> exact([[1, 0], [0, 1]])
@@ -369,7 +369,7 @@ def exact(value: "ExactTensor | Rational | int | Sequence") -> ExactTensor:
     items = _flatten(value, tuple(shape))
     whole = math.prod(shape)
     if len(items) != whole:
-        raise ValueError(f"nested sequences of unequal lengths do not make a tensor of shape {tuple(shape)}")
+        raise ValueError(f"nested sequences of unequal lengths make no tensor of shape {tuple(shape)}")
     return sum_parts(tuple(shape), ((i, item) for i, item in enumerate(items)))
 
 
@@ -459,12 +459,12 @@ def _smallest_prime(r: int) -> int:
     return next(p for p in range(2, abs(r) + 1) if r % p == 0)
 
 
-def _flatten(value: Any, shape: tuple[int, ...]) -> list:
+def _flatten(value: Any, shape: tuple[int, ...]) -> list[Any]:
     if not shape:
         return [value]
     if not isinstance(value, (list, tuple)) or len(value) != shape[0]:
         raise ValueError(
-            f"nested sequences of unequal lengths do not make a tensor: expected {shape[0]} items in {value!r}"
+            f"nested sequences of unequal lengths make no tensor: expected {shape[0]} items in {value!r}"
         )
     return [item for part in value for item in _flatten(part, shape[1:])]
 
