@@ -1,0 +1,72 @@
+"""The door: checks what it is given and runs a program on the arrays' own library."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from cartesian.kernels import native, reference
+from cartesian.kernels.arrays import namespace
+from cartesian.kernels.edges import Edges
+from cartesian.programs.program import Program
+
+Kernel = Literal["reference", "eager", "native"]
+
+
+def run(
+    program: Program, operands: Sequence[Any], edges: Edges | None = None, kernel: Kernel | None = None
+) -> list[Any]:
+    """Run a program.
+
+    Args:
+        program: What to compute.
+        operands: One array per operand, `(rows, ·)`; NumPy or torch, one dtype, one device.
+        edges: Index lists; `None` if every leg of the program lives on the rows themselves.
+        kernel: "reference" (NumPy), "eager" (torch) or "native" (generated C). `None` takes the fastest,
+            which in torch is an operator that can be differentiated any number of times.
+
+    Returns:
+        One array per output, `(rows, ·)`.
+
+    Raises:
+        TypeError: If the arrays differ in library, dtype or device.
+        ValueError: If an array has a shape that the program or the edges do not allow.
+    """
+    xp = namespace(*operands)
+    _check(program, operands, edges)
+    if kernel == "native" or (xp is np and kernel is None and native.available()):
+        return native.run(program, operands, edges)
+    if xp is np and kernel in (None, "reference"):
+        return reference.run(program, operands, edges)
+    if xp is not np and kernel in (None, "eager"):
+        from cartesian.kernels import eager, operators
+
+        return (operators if kernel is None else eager).run(program, list(operands), edges)
+    raise TypeError(f"there is no kernel {kernel!r} for arrays of {xp.__name__}")
+
+
+def _check(program: Program, operands: Sequence[Any], edges: Edges | None) -> None:
+    if len(operands) != len(program.operands):
+        raise ValueError(f"the program takes {len(program.operands)} operands, not {len(operands)}")
+    legs = [program.form.legs[leg] for leg in program.operands]
+    if edges is None and any(leg.place != "edge" for leg in program.form.legs):
+        raise ValueError("the program runs over edges: give their senders and receivers")
+    xp, first = namespace(*operands), operands[0]
+    rows = len(first) if edges is None else len(edges.senders)
+    sizes = {"edge": rows}
+    if edges is not None:
+        sizes |= {"sender": edges.nodes, "receiver": len(edges.starts) - 1}
+    for array, leg, index in zip(operands, legs, program.operands, strict=True):
+        if namespace(array) is not xp or not hasattr(array, "dtype"):
+            raise TypeError(f"{leg.name} is a {type(array).__name__} among arrays of {xp.__name__}")
+        if array.dtype != first.dtype:
+            raise TypeError(f"{leg.name} has dtype {array.dtype}, but {legs[0].name} has {first.dtype}")
+        if xp is not np and array.device != first.device:
+            raise TypeError(f"{leg.name} is on {array.device}, but {legs[0].name} on {first.device}")
+        shape = sizes[leg.place], program.row(index)
+        if tuple(array.shape) != shape:
+            raise ValueError(
+                f"{leg.name} has shape {tuple(array.shape)}, not {shape}: one row per {leg.place}, of {leg.irreps}"
+            )
+    if not (xp is np and first.dtype.kind == "f" or xp is not np and first.is_floating_point()):
+        raise TypeError(f"{legs[0].name} has dtype {first.dtype}; features are floating-point numbers")
