@@ -11,6 +11,7 @@ components of weight $m$ and parity $s$.
 """
 
 from collections import Counter
+from itertools import pairwise
 
 from cartesian.spec import Irrep, Irreps
 
@@ -79,7 +80,7 @@ def symmetric_weights(irreps: Irreps, max_correlation: int) -> list[Weights]:
         for weight in range(-irrep.degree, irrep.degree + 1):
             for _ in range(channels):
                 # 1/(1 - x) times the series so far: c[ν] += x c[ν-1], in ascending order.
-                for lower, upper in zip(powers, powers[1:], strict=False):
+                for lower, upper in pairwise(powers):
                     for (m, parity), ways in lower.items():
                         upper[m + weight, parity * irrep.parity] += ways
     return powers
