@@ -1,9 +1,9 @@
 r"""The frame against complex spherical harmonics.
 
 Quantum mechanics takes $z$ as polar axis and the Condon-Shortley phase,
-$Y_{\ell m} \propto (-1)^m P_\ell^m(\cos\theta)\, e^{im\varphi}$ for $m \ge 0$ and $Y_{\ell,-m} = (-1)^m Y_{\ell m}^*$;
-our frame has the polar axis $y$ and real members. Both are orthonormal bases of the harmonic
-polynomials, so one unitary matrix per degree leads from one to the other.
+$Y_{\ell m} \propto (-1)^m P_\ell^m(\cos\theta)\, e^{im\varphi}$ for $m \ge 0$ and
+$Y_{\ell,-m} = (-1)^m Y_{\ell m}^*$; our frame has the polar axis $y$ and real members. Both are orthonormal
+bases of the harmonic polynomials, so one unitary matrix per degree leads from one to the other.
 """
 
 from fractions import Fraction
@@ -45,8 +45,8 @@ def polar_frame(degree: int) -> ExactTensor:
 def complex_frame(degree: int) -> ExactTensor:
     r"""The unitary matrix $U_{ma}$ from the frame to complex harmonics with Condon-Shortley phase.
 
-    Components $t_a$ of a tensor become $t_m = \sum_a U_{ma} t_a$, those of $\mathrm{STF}(n^{\otimes\ell})$ become
-    $\sqrt{4\pi\, \ell!/(2\ell + 1)!!}\; Y_{\ell m}(n)$. A real tensor has $t_{-m} = (-1)^m t_m^*$.
+    Components $t_a$ of a tensor become $t_m = \sum_a U_{ma} t_a$, those of $\mathrm{STF}(n^{\otimes\ell})$
+    become $\sqrt{4\pi\, \ell!/(2\ell + 1)!!}\; Y_{\ell m}(n)$. A real tensor has $t_{-m} = (-1)^m t_m^*$.
 
     Returns:
         Shape `(2ℓ+1, 2ℓ+1)`, rows $m = -\ell, \dots, \ell$.
