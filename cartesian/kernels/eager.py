@@ -41,7 +41,7 @@ def component(form: Form, term: Term, leg: int, rows: Tensor) -> Tensor:
     """What a term sees of the rows of a leg: a view, shaped as in `formula`."""
     start, width, first = term.slots[leg]
     dim = term.dims()[leg]
-    block = rows[:, start : start + dim * width].unflatten(1, (dim, width))
+    block = rows[:, start : start + dim * width].reshape(len(rows), dim, width)
     if form.legs[leg].shared:
         return block[..., 0]
     block = block[..., first : first + term.channels]

@@ -74,7 +74,7 @@ def _indices(xp: Any, name: str, values: Any, nodes: int) -> Any:
         values = values.long()
     if values.ndim != 1:
         raise ValueError(f"{name} are one list of indices, not an array of shape {tuple(values.shape)}")
-    if len(values) and not (0 <= int(values.min()) and int(values.max()) < nodes):
+    if len(values) and (int(values.min()) < 0 or int(values.max()) >= nodes):
         raise ValueError(
             f"{name} run from {int(values.min())} to {int(values.max())}, but there are {nodes} rows: "
             f"indices lie between 0 and {nodes - 1}"

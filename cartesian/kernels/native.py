@@ -48,7 +48,8 @@ def call(
     operands = [array if _strides(array)[1] == 1 else _contiguous(array) for array in operands]
     if edges is None:
         sizes = {"edge": len(first)}
-        indices, segments, longest = [None, None, None], len(first), 1
+        segments, longest = len(first), 1
+        indices: list[int | None] = [None, None, None]
     else:
         receivers = len(edges.starts) - 1
         sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": receivers}
@@ -70,6 +71,7 @@ def call(
         (ctypes.c_void_p * len(operands))(*map(_pointer, operands)),
         (ctypes.c_int64 * len(operands))(*(_strides(array)[0] for array in operands)),
         (ctypes.c_void_p * len(outputs))(*map(_pointer, outputs)),
+        (ctypes.c_int64 * len(outputs))(*(len(array) * array.shape[1] for array in outputs)),
         threads,
     )
     if failed:
@@ -82,7 +84,7 @@ def function(program: Program, dtype: str) -> Callable[..., int]:
     """The compiled function of a program for a dtype."""
     loaded = compiler.load(source(program, _SCALARS[dtype])).run
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    loaded.argtypes = [pointer] * 3 + [integer] * 2 + [pointer] * 3 + [ctypes.c_int]
+    loaded.argtypes = [pointer] * 3 + [integer] * 2 + [pointer] * 4 + [ctypes.c_int]
     loaded.restype = ctypes.c_int
     return loaded
 

@@ -28,7 +28,7 @@ def run(program: Program, operands: list[Tensor], edges: Edges | None) -> list[T
 def contract(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -> list[Tensor]:
     """Outputs of a program given as text; `indices` are those of `Edges`, or none."""
     parsed, like = Program.parse(program), operands[0]
-    edges = Edges(*indices, nodes) if indices else None
+    edges = Edges(indices[0], indices[1], indices[2], indices[3], nodes) if indices else None
     if like.device.type == "cpu" and native.supports(like.dtype) and _compiles():
         return native.run(parsed, operands, edges)
     return eager.run(parsed, operands, edges)
@@ -43,7 +43,7 @@ def _(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -
     return [like.new_empty((rows[parsed.form.legs[leg].place], parsed.row(leg))) for leg in parsed.outputs]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
     program, operands, indices, nodes = inputs
     ctx.program, ctx.nodes, ctx.count = program, nodes, len(operands)
     ctx.save_for_backward(*operands, *indices)

@@ -66,7 +66,8 @@ def _check(program: Program, operands: Sequence[Any], edges: Edges | None) -> No
         shape = sizes[leg.place], program.row(index)
         if tuple(array.shape) != shape:
             raise ValueError(
-                f"{leg.name} has shape {tuple(array.shape)}, not {shape}: one row per {leg.place}, of {leg.irreps}"
+                f"{leg.name} has shape {tuple(array.shape)}, not {shape}: "
+                f"one row per {leg.place}, of {leg.irreps}"
             )
-    if not (xp is np and first.dtype.kind == "f" or xp is not np and first.is_floating_point()):
+    if not (first.dtype.kind == "f" if xp is np else first.is_floating_point()):
         raise TypeError(f"{legs[0].name} has dtype {first.dtype}; features are floating-point numbers")

@@ -20,6 +20,7 @@ _HEAD = """\
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef {scalar} T;
 #if defined(__AVX512F__)
@@ -49,6 +50,16 @@ INLINE void store(T *p, V v, const int n)
     else memcpy(p, &v, n * sizeof(T));
 }}
 
+/* Fresh memory comes in pages of 4 kB, each with a fault that takes longer than filling it; ask for 2 MB. */
+static void large_pages(T *p, int64_t length)
+{{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 4096, first = ((uintptr_t)p + page - 1) / page * page;
+    const uintptr_t last = (uintptr_t)(p + length) / page * page;
+    if (last > first + (1 << 21)) madvise((void *)first, last - first, MADV_HUGEPAGE);
+#endif
+}}
+
 INLINE T total(V v)
 {{
     T sum = 0;
@@ -59,10 +70,12 @@ INLINE T total(V v)
 
 _RUN = """\
 int run(const int64_t *order, const int64_t *starts, const int64_t *senders, int64_t segments,
-        int64_t longest, const T *const *in, const int64_t *stride, T *const *out, int threads)
+        int64_t longest, const T *const *in, const int64_t *stride, T *const *out, const int64_t *length,
+        int threads)
 {{
     int failed = 0;
-    (void)order; (void)starts; (void)senders; (void)longest; (void)in; (void)stride; (void)out;
+    (void)order; (void)starts; (void)senders; (void)longest; (void)in; (void)stride;
+    for (int k = 0; k < {outputs}; k++) large_pages(out[k], length[k]);
 #pragma omp parallel num_threads(threads)
     {{
         const int64_t deferred = threads > 1 ? longest : 1;
@@ -209,10 +222,10 @@ def _right(term: Term, gradients: list[tuple[int, int]]) -> Iterator[str]:
     sums: dict[int, list[str]] = {b: [] for b in range(term.dims()[RIGHT])}
     for a, o in _pairs(term):
         yield f"const V u{a}_{o} = {_sum(f'v{k}_{a} * i{z}_{o}' for z, k in gradients)};"
-        for b in np.flatnonzero(term.table[a, :, o]):
-            sums[int(b)].append(f"{_number(term.table[a, b, o])} * u{a}_{o}")
-    for b, products in sums.items():
-        yield f"const V s{b} = {_sum(products)};"
+        for b in np.flatnonzero(term.table[a, :, o]).tolist():
+            sums[b].append(f"{_number(term.table[a, b, o])} * u{a}_{o}")
+    for component, products in sums.items():
+        yield f"const V s{component} = {_sum(products)};"
 
 
 def _edge(program: Program, steps: Schedule) -> str:
@@ -270,6 +283,7 @@ def _run(program: Program) -> str:
             if place == "receiver":
                 clear.append(f"            memset(out[{k}] + r * {width}, 0, {width} * sizeof(T));")
     return _RUN.format(
+        outputs=len(program.outputs),
         scratch=scratch,
         chunk=1 if scratch else 8,
         ordered=" ordered" if scratch else "",

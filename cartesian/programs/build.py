@@ -1,12 +1,12 @@
 r"""From irreps to programs: convolutions over edges and products on nodes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from itertools import product as pairs
 from typing import Literal, NamedTuple
 
-from cartesian.programs.program import Contraction, Form, Leg, Program, Slot, Term
+from cartesian.programs.program import Contraction, Form, Leg, Place, Program, Slot, Term
 from cartesian.spec import Block, Irrep, Irreps
 from cartesian.symbolic.coupling import coupling_norm_squared
 
@@ -93,7 +93,12 @@ def _wanted(out: Irreps | str | None) -> Irreps | None:
 
 @cache
 def _build(
-    left: Irreps, right: Irreps, out: Irreps | None, kind: Kind, normalization: Normalization, places: tuple
+    left: Irreps,
+    right: Irreps,
+    out: Irreps | None,
+    kind: Kind,
+    normalization: Normalization,
+    places: tuple[Place, Place, Place],
 ) -> Program:
     shared = places[0] != places[1]
     found = sorted(_paths(left, right, out, shared), key=lambda path: (path.out, path.left, path.right))

@@ -33,10 +33,10 @@ def derivative(program: Program, wanted: Sequence[int]) -> Program:
     for contraction in program.contractions:
         paired = list(contraction.operands)
         paired[contraction.omitted] = len(program.operands) + contraction.output
-        for leg, operand in enumerate(contraction.operands):
-            if operand is not None and operand in wanted:
+        for leg, factor in enumerate(contraction.operands):
+            if factor is not None and factor in wanted:
                 left_out = (*paired[:leg], None, *paired[leg + 1 :])
-                contractions.append(Contraction(left_out, wanted.index(operand)))  # type: ignore[arg-type]
+                contractions.append(Contraction(left_out, wanted.index(factor)))  # type: ignore[arg-type]
     return Program(
         program.form,
         program.operands + program.outputs,
@@ -48,9 +48,9 @@ def derivative(program: Program, wanted: Sequence[int]) -> Program:
 def without(program: Program, absent: Collection[int]) -> Program:
     """The program when some operands are zero: without them and every contraction that has them."""
     kept = [i for i in range(len(program.operands)) if i not in absent]
-    number = {i: k for k, i in enumerate(kept)}
+    number: dict[int | None, int | None] = {None: None, **{i: k for k, i in enumerate(kept)}}
     contractions = [
-        Contraction(tuple(None if i is None else number[i] for i in c.operands), c.output)  # type: ignore[arg-type]
+        Contraction(tuple(number[i] for i in c.operands), c.output)  # type: ignore[arg-type]
         for c in program.contractions
         if not any(i in absent for i in c.operands)
     ]

@@ -20,7 +20,7 @@ Pair = tuple[int, int]
 
 
 class Schedule(NamedTuple):
-    """Steps for every path; numbers are operands unless said otherwise.
+    r"""Steps for every path; numbers are operands unless said otherwise.
 
     Attributes:
         folds: Right operands folded with the coupling.
@@ -28,8 +28,8 @@ class Schedule(NamedTuple):
         pullbacks: (out, fold number) pairs, each giving one $n$.
         out: (output, fold number, blend number): add $M v$.
         left: (output, weights, pullback number): add $w n$.
-        weights: (output, left, pullback number): add $n \\cdot x$.
-        right: (output, out, blend number): add $\\sum C v z$.
+        weights: (output, left, pullback number): add $n \cdot x$.
+        right: (output, out, blend number): add $\sum C v z$.
     """
 
     folds: tuple[int, ...]

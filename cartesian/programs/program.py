@@ -114,7 +114,7 @@ class Form:
     terms: tuple[Term, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """Contractions of one form, from operands to outputs; immutable, hashable, printable.
 
@@ -161,9 +161,20 @@ class Program:
         """The program whose `text` is given; parsed once for equal texts."""
         return _parse(text)
 
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Program) else NotImplemented
+
+    def __hash__(self) -> int:
+        # Python keeps the hash of a text; that of nested tuples is computed anew each time.
+        return hash(self.text)
+
+    @cached_property
+    def _rows(self) -> tuple[int, ...]:
+        return tuple(leg.irreps.dim for leg in self.form.legs)
+
     def row(self, leg: int) -> int:
         """Length of the rows of a leg."""
-        return self.form.legs[leg].irreps.dim
+        return self._rows[leg]
 
     @property
     def multiply_adds(self) -> int:
@@ -171,8 +182,8 @@ class Program:
         folded = {c.operands[RIGHT] for c in self.contractions} - {None}
         total = 0
         for term in self.form.terms:
-            coefficients = np.count_nonzero(term.table)
-            pairs = np.count_nonzero(np.abs(term.table).sum(axis=1))
+            coefficients = int(np.count_nonzero(term.table))
+            pairs = int(np.count_nonzero(np.abs(term.table).sum(axis=1)))
             total += len(folded) * coefficients
             for contraction in self.contractions:
                 omitted = contraction.omitted

@@ -22,13 +22,15 @@ def test_segments_hold_the_edges_of_their_receiver_in_order(pairs):
 
 @pytest.mark.parametrize("library", [np.array, torch.tensor])
 def test_bad_indices_are_named(library):
-    with pytest.raises(ValueError, match="senders run from 0 to 3, but there are 3 rows: .* between 0 and 2"):
+    with pytest.raises(
+        ValueError, match=r"senders run from 0 to 3, but there are 3 rows: .* between 0 and 2"
+    ):
         sort_edges(library([0, 3]), library([0, 1]), 3)
     with pytest.raises(ValueError, match="receivers run from -1 to 1"):
         sort_edges(library([0, 2]), library([-1, 1]), 3)
     with pytest.raises(ValueError, match="2 senders and 1 receivers"):
         sort_edges(library([0, 2]), library([1]), 3)
-    with pytest.raises(TypeError, match="senders hold integers, not .*float"):
+    with pytest.raises(TypeError, match=r"senders hold integers, not .*float"):
         sort_edges(library([0.0]), library([1]), 3)
     with pytest.raises(ValueError, match=r"senders are one list of indices, not an array of shape \(1, 1\)"):
         sort_edges(library([[0]]), library([1]), 3)

@@ -1,0 +1,95 @@
+"""Contraction of networks of tensors along a path found beforehand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cartesian.kernels.arrays import as_array, constant, namespace
+from cartesian.programs.contraction import ContractionPath, contract_path
+from cartesian.programs.network import Node, Stf, Variable, index_lengths, operand
+from cartesian.symbolic.exact import ExactTensor
+
+
+def contract(path: ContractionPath | str | Sequence[Any], *operands: Any) -> Any:
+    r"""Contract NumPy arrays or torch tensors, and exact constants, along a path.
+
+    Args:
+        path: A path made by `contract_path`; or formulas, for which one is made. Lengths may
+            differ from those that the path was made for; the order of its steps stays the same.
+        operands: The operands of the path at their positions. A declared STF operand of degree $\ell$ is
+            given in compact form, `(*before, 2ℓ+1, *after)`.
+
+    Returns:
+        The result, of the dtype and library of the operands, or a tuple with the result of each formula.
+
+    Raises:
+        ValueError: If number, shapes or constants of the operands are not those of the path.
+        TypeError: If the operands are not all of one library and dtype, or not real numbers.
+
+    Examples:
+        >>> import numpy as np
+        >>> contract("ij,jk->ik", np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
+        array([[1., 2.],
+               [3., 4.]])
+    """
+    if not isinstance(path, ContractionPath):
+        path = contract_path(path, *operands)
+    if len(operands) != len(path.operands):
+        raise ValueError(f"the path has {len(path.operands)} operands, not {len(operands)}")
+    values: dict[Node, Any] = {}
+    shapes = []
+    for k, (given, known) in enumerate(zip(operands, path.operands, strict=True)):
+        if isinstance(known, ExactTensor):
+            if operand(given) != known:
+                raise ValueError(f"operand {k} is not the exact constant the path was made for")
+            shapes.append(known.shape)
+            continue
+        if isinstance(operand(given), (ExactTensor, Stf)):
+            raise ValueError(f"operand {k} of the path is an array, not {given!r}")
+        array = as_array(given)
+        node = Variable(k, known.shape if isinstance(known, Stf) else known)
+        values[node] = array
+        shapes.append(_full_shape(array, known, k) if isinstance(known, Stf) else tuple(array.shape))
+    lengths = {}
+    for formula in path.formulas:
+        lengths[formula] = index_lengths(formula, shapes)
+    return _run(path, values, lengths)
+
+
+def _full_shape(array: Any, known: Stf, k: int) -> tuple[int, ...]:
+    """Lengths of the axes a formula names, after checking those of the array."""
+    start, stop = len(known.before), array.ndim - len(known.after)
+    shape = tuple(array.shape)
+    if array.ndim != len(known.shape) or shape[start:stop] != (2 * known.degree + 1,):
+        raise ValueError(
+            f"operand {k} is STF of degree {known.degree} in compact form, which has the shape {known.shape}, "
+            f"not {shape}"
+        )
+    return (*shape[:start], *[3] * known.degree, *shape[stop:])
+
+
+def _run(path: ContractionPath, values: dict[Node, Any], lengths: dict[Any, dict[str, int]]) -> Any:
+    import numpy as np
+
+    given = list(values.values())
+    xp = namespace(*given)
+    kinds = {(namespace(array).__name__, str(array.dtype)) for array in given}
+    if len(kinds) > 1:
+        raise TypeError(
+            "operands of a contraction are arrays of one library and one dtype, not "
+            + " and ".join(f"{library} {dtype}" for library, dtype in sorted(kinds))
+        )
+    like = given[0] if given else np.zeros(())
+    for node, table in path.constants.items():
+        values[node] = constant(table, like)
+    options = {"optimize": True} if xp is np else {}
+    for step, done in zip(path.steps, path.last_uses, strict=True):
+        values[step] = xp.einsum(step.formula, *(values[node] for node in step.inputs), **options)
+        for node in done:
+            del values[node]
+    results = []
+    for formula, node in zip(path.formulas, path.results, strict=True):
+        if node is None:
+            results.append(constant(np.zeros([lengths[formula][x] for x in formula.out]), like))
+        else:
+            results.append(values[node])
+    return results[0] if len(results) == 1 else tuple(results)
