@@ -36,4 +36,5 @@ def constant(table: np.ndarray, like: Any) -> Any:
     xp = namespace(like)
     if xp is np:
         return table.astype(like.dtype, copy=False)
-    return xp.tensor(table, dtype=like.dtype, device=like.device)
+    # Not xp.tensor(table): under torch.compile the table is a tensor already, and that warns of the copy.
+    return xp.from_numpy(table.copy()).to(device=like.device, dtype=like.dtype)

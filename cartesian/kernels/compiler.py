@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 # Not -ffast-math: linked into a library, it switches off subnormal numbers for the whole process.
-_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
+_FLAGS = ("-march=native", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 
 
 class CompilerError(RuntimeError):
@@ -23,21 +23,21 @@ class CompilerError(RuntimeError):
 
 
 @cache
-def load(source: str) -> ctypes.CDLL:
-    """The library compiled from C source, from the cache if it is there.
+def load(source: str, level: str = "-O3") -> ctypes.CDLL:
+    """The library compiled from C source at a level of optimisation, from the cache if it is there.
 
     Raises:
         CompilerError: If there is no working C compiler.
     """
     compiler, flags, machine = toolchain()
-    name = hashlib.sha256("\0".join((source, *flags, machine)).encode()).hexdigest()[:32]
+    name = hashlib.sha256("\0".join((source, *flags, level, machine)).encode()).hexdigest()[:32]
     folder = cache_folder()
     library = folder / f"{name}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             code, made = Path(scratch, "kernel.c"), Path(scratch, "kernel.so")
             code.write_text(source)
-            _run([compiler, *flags, str(code), "-o", str(made)])
+            _run([compiler, *flags, level, str(code), "-o", str(made)])
             made.replace(library)
     return ctypes.CDLL(str(library))
 

@@ -37,41 +37,42 @@ def supports(dtype: Any) -> bool:
 
 def run(program: Program, operands: Sequence[Any], edges: Edges | None) -> list[Any]:
     """Run a program on operands of shape `(rows, ·)`; without `edges`, every leg lives on the rows."""
-    return call(function(program, _name(operands[0].dtype)), program, operands, edges)
+    first = operands[0]
+    if not supports(first.dtype) or not (isinstance(first, np.ndarray) or first.device.type == "cpu"):
+        raise TypeError(f"native kernels take float32 and float64 on the CPU, not {first.dtype}")
+    return call(function(program, _name(first.dtype)), program, operands, edges)
 
 
 def call(
     function: Callable[..., int], program: Program, operands: Sequence[Any], edges: Edges | None
 ) -> list[Any]:
     """Run the compiled function of a program."""
-    xp, first = namespace(*operands), operands[0]
-    operands = [array if _strides(array)[1] == 1 else _contiguous(array) for array in operands]
-    if edges is None:
-        sizes = {"edge": len(first)}
-        segments, longest = len(first), 1
-        indices: list[int | None] = [None, None, None]
-    else:
-        receivers = len(edges.starts) - 1
-        sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": receivers}
+    xp, first = namespace(operands[0]), operands[0]
+    rows = [_row(array) for array in operands]
+    sizes = {"edge": len(first)}
+    indices: list[int | None] = [None, None, None]
+    segments, longest, threads = len(first), 1, _threads(xp)
+    if edges is not None:
+        segments = len(edges.starts) - 1
+        sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": segments}
         indices = [_pointer(edges.order), _pointer(edges.starts), _pointer(edges.senders)]
-        segments, longest = receivers, sizes["edge"]
+        if threads > 1 and segments:
+            longest = int((edges.starts[1:] - edges.starts[:-1]).max())
     outputs = []
     for leg in program.outputs:
         place = program.form.legs[leg].place
-        make = xp.zeros if place == "sender" and edges is not None else xp.empty
-        shape = (sizes[place if edges is not None else "edge"], program.row(leg))
-        outputs.append(make(shape, dtype=first.dtype))
-    threads = _threads(xp)
-    if edges is not None and threads > 1 and segments:
-        longest = int((edges.starts[1:] - edges.starts[:-1]).max())
+        make = xp.zeros if place == "sender" else xp.empty
+        outputs.append(make((sizes[place], program.row(leg)), dtype=first.dtype))
+    pointers, integers = ctypes.c_void_p * len(rows), ctypes.c_int64 * len(rows)
+    out_pointers, out_integers = ctypes.c_void_p * len(outputs), ctypes.c_int64 * len(outputs)
     failed = function(
         *indices,
         segments,
         longest,
-        (ctypes.c_void_p * len(operands))(*map(_pointer, operands)),
-        (ctypes.c_int64 * len(operands))(*(_strides(array)[0] for array in operands)),
-        (ctypes.c_void_p * len(outputs))(*map(_pointer, outputs)),
-        (ctypes.c_int64 * len(outputs))(*(len(array) * array.shape[1] for array in outputs)),
+        pointers(*[pointer for _, pointer, _ in rows]),
+        integers(*[stride for _, _, stride in rows]),
+        out_pointers(*map(_pointer, outputs)),
+        out_integers(*[array.shape[0] * array.shape[1] for array in outputs]),
         threads,
     )
     if failed:
@@ -89,21 +90,22 @@ def function(program: Program, dtype: str) -> Callable[..., int]:
     return loaded
 
 
+@cache
 def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _strides(array: Any) -> tuple[int, int]:
-    """Elements from row to row and from column to column."""
+def _row(array: Any) -> tuple[Any, int, int]:
+    """The array (or a copy with contiguous rows), where it begins, and the elements from row to row."""
     if isinstance(array, np.ndarray):
-        row, column = (stride // array.itemsize for stride in array.strides)
-    else:
-        row, column = array.stride()
-    return row, 1 if array.shape[1] <= 1 else column
-
-
-def _contiguous(array: Any) -> Any:
-    return np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.contiguous()
+        if array.strides[1] != array.itemsize and array.shape[1] > 1:
+            array = np.ascontiguousarray(array)
+        return array, array.ctypes.data, array.strides[0] // array.itemsize
+    row, column = array.stride()
+    if column != 1 and array.shape[1] > 1:
+        array = array.contiguous()
+        row = array.stride(0)
+    return array, array.data_ptr(), row
 
 
 def _pointer(array: Any) -> int:

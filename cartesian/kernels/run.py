@@ -34,9 +34,11 @@ def run(
     """
     xp = namespace(*operands)
     _check(program, operands, edges)
-    if kernel == "native" or (xp is np and kernel is None and native.available()):
+    if kernel is None and xp is np:
+        kernel = "native" if native.supports(operands[0].dtype) and native.available() else "reference"
+    if kernel == "native":
         return native.run(program, operands, edges)
-    if xp is np and kernel in (None, "reference"):
+    if xp is np and kernel == "reference":
         return reference.run(program, operands, edges)
     if xp is not np and kernel in (None, "eager"):
         from cartesian.kernels import eager, operators
@@ -52,19 +54,23 @@ def _check(program: Program, operands: Sequence[Any], edges: Edges | None) -> No
     if edges is None and any(leg.place != "edge" for leg in program.form.legs):
         raise ValueError("the program runs over edges: give their senders and receivers")
     xp, first = namespace(*operands), operands[0]
-    rows = len(first) if edges is None else len(edges.senders)
-    sizes = {"edge": rows}
+    kind: Any = np.ndarray if xp is np else xp.Tensor
+    sizes = {"edge": len(first)}
     if edges is not None:
-        sizes |= {"sender": edges.nodes, "receiver": len(edges.starts) - 1}
+        if not isinstance(edges.senders, kind):
+            raise TypeError(f"edges are a {type(edges.senders).__name__} among arrays of {xp.__name__}")
+        if xp is not np and edges.senders.device != first.device:
+            raise TypeError(f"edges are on {edges.senders.device}, but {legs[0].name} on {first.device}")
+        sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": len(edges.starts) - 1}
     for array, leg, index in zip(operands, legs, program.operands, strict=True):
-        if namespace(array) is not xp or not hasattr(array, "dtype"):
+        if not isinstance(array, kind):
             raise TypeError(f"{leg.name} is a {type(array).__name__} among arrays of {xp.__name__}")
         if array.dtype != first.dtype:
             raise TypeError(f"{leg.name} has dtype {array.dtype}, but {legs[0].name} has {first.dtype}")
         if xp is not np and array.device != first.device:
             raise TypeError(f"{leg.name} is on {array.device}, but {legs[0].name} on {first.device}")
         shape = sizes[leg.place], program.row(index)
-        if tuple(array.shape) != shape:
+        if array.shape != shape:
             raise ValueError(
                 f"{leg.name} has shape {tuple(array.shape)}, not {shape}: "
                 f"one row per {leg.place}, of {leg.irreps}"

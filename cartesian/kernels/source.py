@@ -16,7 +16,8 @@ import numpy as np
 from cartesian.programs.passes import Schedule, schedule
 from cartesian.programs.program import LEFT, OUT, RIGHT, WEIGHTS, Program, Term
 
-_HEAD = """\
+# Vectors of one register, and how to load, store and sum them; `scalar` is filled in.
+HEAD = """\
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,7 @@ int run(const int64_t *order, const int64_t *starts, const int64_t *senders, int
 def source(program: Program, scalar: str) -> str:
     """C source with one function `run`, for `float` or `double`."""
     steps = schedule(program)
-    parts = [_HEAD.format(scalar=scalar), _rows(program)]
+    parts = [HEAD.format(scalar=scalar), _rows(program)]
     parts += [_term(program, steps, number, term) for number, term in enumerate(program.form.terms)]
     parts += [_edge(program, steps), _run(program)]
     return "\n".join(parts)

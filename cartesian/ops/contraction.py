@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cartesian.kernels.arrays import as_array, constant, namespace
 from cartesian.programs.contraction import ContractionPath, contract_path
-from cartesian.programs.network import Node, Stf, Variable, index_lengths, operand
+from cartesian.programs.formula import index_lengths
+from cartesian.programs.network import Node, Stf, Variable, operand
 from cartesian.symbolic.exact import ExactTensor
 
 
@@ -36,7 +39,7 @@ def contract(path: ContractionPath | str | Sequence[Any], *operands: Any) -> Any
     if len(operands) != len(path.operands):
         raise ValueError(f"the path has {len(path.operands)} operands, not {len(operands)}")
     values: dict[Node, Any] = {}
-    shapes = []
+    shapes: list[tuple[int, ...]] = []
     for k, (given, known) in enumerate(zip(operands, path.operands, strict=True)):
         if isinstance(known, ExactTensor):
             if operand(given) != known:
@@ -49,10 +52,14 @@ def contract(path: ContractionPath | str | Sequence[Any], *operands: Any) -> Any
         node = Variable(k, known.shape if isinstance(known, Stf) else known)
         values[node] = array
         shapes.append(_full_shape(array, known, k) if isinstance(known, Stf) else tuple(array.shape))
-    lengths = {}
-    for formula in path.formulas:
-        lengths[formula] = index_lengths(formula, shapes)
-    return _run(path, values, lengths)
+    lengths = [index_lengths(formula, shapes) for formula in path.formulas]
+    like = _common(list(values.values()))
+    _run(path, values, like)
+    results = tuple(
+        constant(np.zeros([index[x] for x in formula.out]), like) if node is None else values[node]
+        for formula, node, index in zip(path.formulas, path.results, lengths, strict=True)
+    )
+    return results[0] if len(results) == 1 else results
 
 
 def _full_shape(array: Any, known: Stf, k: int) -> tuple[int, ...]:
@@ -61,35 +68,30 @@ def _full_shape(array: Any, known: Stf, k: int) -> tuple[int, ...]:
     shape = tuple(array.shape)
     if array.ndim != len(known.shape) or shape[start:stop] != (2 * known.degree + 1,):
         raise ValueError(
-            f"operand {k} is STF of degree {known.degree} in compact form, which has the shape {known.shape}, "
-            f"not {shape}"
+            f"operand {k} is STF of degree {known.degree} in compact form, "
+            f"which has the shape {known.shape}, not {shape}"
         )
     return (*shape[:start], *[3] * known.degree, *shape[stop:])
 
 
-def _run(path: ContractionPath, values: dict[Node, Any], lengths: dict[Any, dict[str, int]]) -> Any:
-    import numpy as np
-
-    given = list(values.values())
-    xp = namespace(*given)
-    kinds = {(namespace(array).__name__, str(array.dtype)) for array in given}
+def _common(arrays: list[Any]) -> Any:
+    """One of the arrays, after checking that they are of one library and dtype; a number if there is none."""
+    kinds = {(namespace(array).__name__, str(array.dtype)) for array in arrays}
     if len(kinds) > 1:
         raise TypeError(
             "operands of a contraction are arrays of one library and one dtype, not "
             + " and ".join(f"{library} {dtype}" for library, dtype in sorted(kinds))
         )
-    like = given[0] if given else np.zeros(())
+    return arrays[0] if arrays else np.zeros(())
+
+
+def _run(path: ContractionPath, values: dict[Node, Any], like: Any) -> None:
+    """Add the values of all steps, and drop those that nobody needs any more."""
+    xp = namespace(like)
+    options = {"optimize": True} if xp is np else {}
     for node, table in path.constants.items():
         values[node] = constant(table, like)
-    options = {"optimize": True} if xp is np else {}
     for step, done in zip(path.steps, path.last_uses, strict=True):
         values[step] = xp.einsum(step.formula, *(values[node] for node in step.inputs), **options)
         for node in done:
             del values[node]
-    results = []
-    for formula, node in zip(path.formulas, path.results, strict=True):
-        if node is None:
-            results.append(constant(np.zeros([lengths[formula][x] for x in formula.out]), like))
-        else:
-            results.append(values[node])
-    return results[0] if len(results) == 1 else tuple(results)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from cartesian.kernels.arrays import namespace
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.run import Kernel, run
 from cartesian.programs.program import Program
@@ -48,9 +47,4 @@ def convolution(
     if not isinstance(edges, Edges):
         senders, receivers = edges
         edges = sort_edges(senders, receivers, len(features))
-    if namespace(features) is not namespace(edges.senders):
-        raise TypeError(
-            f"features and edges are arrays of different libraries: "
-            f"{type(features).__name__} and {type(edges.senders).__name__}"
-        )
     return run(program, [weights, features, harmonics], edges, kernel)[0]

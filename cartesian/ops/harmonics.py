@@ -13,7 +13,6 @@ polynomial in $u$: no poles, no angles, derivatives of any order.
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy as np
 from cartesian.kernels.arrays import as_array, constant, namespace
 from cartesian.symbolic.multipoles import product_coefficient
 from cartesian.symbolic.traces import stf_norm_squared
-from cartesian.tables.lookup import coupling
+from cartesian.tables.lookup import coupling, made_once
 
 Normalization = Literal["component", "norm", "stf"]
 _SQUARED_NORMS: dict[str, Callable[[int], int | Fraction]] = {
@@ -111,7 +110,7 @@ def _directions(xp: Any, components: Any) -> tuple[Any, Any]:
     return xp.where(zero, xp.zeros_like(scaled), scaled / length), squared
 
 
-@cache
+@made_once
 def _factors(degree: int, normalization: Normalization) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""A and B of the recursion, and the factor of the members $m = \pm(\ell + 1)$.
 

@@ -1,6 +1,6 @@
 r"""Equivariant linear maps: channels of equal irreps are mixed, components are left alone (Schur's lemma)."""
 
-from functools import cache
+from math import prod
 from typing import Any, NamedTuple
 
 from cartesian.kernels.arrays import as_array, namespace
@@ -16,7 +16,6 @@ class Mixing(NamedTuple):
     shape: tuple[int, int]
 
 
-@cache
 def mixings(irreps: Irreps | str, out: Irreps | str) -> tuple[Mixing, ...]:
     """The matrices of the linear maps from `irreps` to `out`, in the order of their weights.
 
@@ -71,7 +70,8 @@ def linear(features: Any, weights: Any, irreps: Irreps | str, out: Irreps | str)
     for part in parts:
         block = features[..., irreps.slices[part.source]]
         # One matrix product over all rows and components.
-        block = block.reshape(-1, part.shape[0]) @ weights[part.weights].reshape(part.shape)
+        block = block.reshape(prod(leading) * out[part.target].irrep.dim, part.shape[0])
+        block = block @ weights[part.weights].reshape(part.shape)
         block = block.reshape(*leading, out[part.target].dim)
         old = results[part.target]
         results[part.target] = block if old is None else old + block

@@ -5,7 +5,6 @@ file have the same norm. They differ in where components stand and in which basi
 """
 
 from fractions import Fraction
-from functools import cache
 from math import prod
 from typing import Any
 
@@ -15,7 +14,7 @@ from cartesian.kernels.arrays import as_array, constant, namespace
 from cartesian.spec import Irreps
 from cartesian.symbolic.exact import sqrt
 from cartesian.symbolic.spherical import complex_frame
-from cartesian.tables.lookup import frame, read_only
+from cartesian.tables.lookup import frame, made_once, read_only
 
 # Between the rounding of float32 and any wrong phase.
 _REAL = 1e-3
@@ -195,7 +194,7 @@ def _transposed(features: Any, irreps: Irreps, shapes: list[tuple[int, int]]) ->
     return xp.concatenate(blocks, -1) if blocks else features
 
 
-@cache
+@made_once
 def _complex_tables(degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Real and imaginary part of the transposed unitary matrix, so that components stand first."""
     matrix = complex_frame(degree).transpose()

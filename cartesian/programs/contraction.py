@@ -12,20 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cartesian.programs.network import (
-    Constant,
-    Formula,
-    Node,
-    Operand,
-    Shape,
-    Step,
-    Stf,
-    Variable,
-    index_lengths,
-    operand,
-    parse,
-)
-from cartesian.programs.order import contracted, network, steps_of
+from cartesian.programs.folding import network
+from cartesian.programs.formula import Formula, Shape, index_lengths, parse
+from cartesian.programs.network import Constant, Node, Operand, Step, Stf, Variable, operand
+from cartesian.programs.order import contracted, steps_of
 from cartesian.symbolic.exact import ExactTensor
 from cartesian.tables.lookup import read_only
 
@@ -65,7 +55,7 @@ class ContractionPath:
 
     @property
     def operations(self) -> int:
-        """Multiplications and additions of all steps, counted as opt_einsum does, without zeros of constants."""
+        """Multiplications and additions of all steps, as opt_einsum counts, less zeros of constants."""
         return sum(step.operations for step in self.steps)
 
     @property
@@ -100,7 +90,7 @@ class ContractionPath:
             "formulas": [str(formula) for formula in self.formulas],
             "operands": [_describe(each) for each in self.operands],
             "constants": {
-                names[node]: {"shape": list(value.shape), "nonzero": int(np.count_nonzero(value))}
+                names[node]: f"constant {value.shape}, {np.count_nonzero(value)} nonzero"
                 for node, value in self.constants.items()
                 if node in names
             },
@@ -129,27 +119,23 @@ class ContractionPath:
                 (step["name"], " ".join(step["inputs"]), step["formula"], f"{step['operations']:,}", shape)
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        aligned = [
+        lines = [
+            "; ".join(
+                f"{formula} = {name or 'zero'}"
+                for formula, name in zip(report["formulas"], report["results"], strict=True)
+            )
+        ]
+        lines += [f"  #{k}: {text}" for k, text in enumerate(report["operands"])]
+        lines += [f"  {name}: {text}" for name, text in report["constants"].items()]
+        lines += [
             f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}  {e}"
             for a, b, c, d, e in rows
         ]
-        results = (
-            f"{formula} = {name or 'zero'}"
-            for formula, name in zip(report["formulas"], report["results"], strict=True)
+        lines.append(
+            f"  operations {self.operations:,}, largest intermediate {self.largest_intermediate:,}, "
+            f"memory {self.memory:,} components"
         )
-        return "\n".join(
-            [
-                "; ".join(results),
-                *(f"  #{k}: {text}" for k, text in enumerate(report["operands"])),
-                *(
-                    f"  {name}: constant {tuple(c['shape'])}, {c['nonzero']} nonzero"
-                    for name, c in report["constants"].items()
-                ),
-                *aligned,
-                f"  operations {self.operations:,}, largest intermediate {self.largest_intermediate:,}, "
-                f"memory {self.memory:,} components",
-            ]
-        )
+        return "\n".join(lines)
 
     @cached_property
     def _all_steps(self) -> tuple[Step, ...]:

@@ -63,8 +63,3 @@ def component_names(symmetry: IndexSymmetry) -> Mapping[Index, tuple[Index, int]
         name, sign = min(orbit, key=lambda member: (slot_values(symmetry, member[0]), member[0]))
         names.update({index: (name, sign * other) for index, other in orbit})
     return MappingProxyType(names)
-
-
-def label(symmetry: IndexSymmetry, index: Index, voigt: bool) -> str:
-    """Digits that name a component: its slots or its indices, counted from 1."""
-    return "".join(str(value + 1) for value in (slot_values(symmetry, index) if voigt else index))

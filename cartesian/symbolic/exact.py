@@ -365,7 +365,9 @@ def exact(value: "ExactTensor | Rational | int | Sequence[Any]") -> ExactTensor:
     level: Any = value
     while isinstance(level, (list, tuple)):
         shape.append(len(level))
-        level = level[0] if level else ()
+        if not level:
+            break
+        level = level[0]
     items = _flatten(value, tuple(shape))
     whole = math.prod(shape)
     if len(items) != whole:

@@ -20,7 +20,7 @@ from cartesian.symbolic.exact import ExactTensor, einsum
 
 
 def step_norm_squared(degree: int, out: int) -> Fraction:
-    r"""Factor $\lVert c^{\ell 1 \ell'}\rVert^2 / (2\ell' + 1)$ by which a coupling with one index scales squared norms."""
+    r"""Factor of squared norms in one coupling, $\lVert c^{\ell 1 \ell'}\rVert^2 / (2\ell' + 1)$."""
     return coupling_norm_squared(degree, 1, out) / (2 * out + 1)
 
 

@@ -106,11 +106,9 @@ def named_legs(
     graph: IndexGraph, fresh: Iterator[str]
 ) -> tuple[list[str], list[tuple[str, str]], list[list[str]]]:
     """Names of the indices of ε, of each δ, and of each symbol; summed ones take fresh names."""
-    epsilon: list[str] = []
+    epsilon = [end if isinstance(end, str) else next(fresh) for end in graph.epsilon]
     deltas: list[tuple[str, str]] = []
     legs: list[list[str]] = [[] for _ in graph.symbols]
-    for end in graph.epsilon:
-        epsilon.append(end if isinstance(end, str) else next(fresh))
     for a, b in graph.edges:
         if isinstance(a, str) and isinstance(b, str):
             deltas.append((a, b))

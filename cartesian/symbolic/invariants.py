@@ -1,8 +1,8 @@
 r"""Tensors that a point group leaves unchanged: which components are independent, and how the rest follow.
 
-A matrix $g$ of the group acts on a tensor by $T_{i\dots} \mapsto g_{ii'} \cdots T_{i'\dots}$, times $\det g$ if
-the tensor is axial. A tensor is invariant if the generators of the group leave it unchanged,
-and if no rotation about a continuous axis $a$ changes it to first order,
+A matrix $g$ of the group acts on a tensor by $T_{i\dots} \mapsto g_{ii'} \cdots T_{i'\dots}$, times $\det g$
+if the tensor is axial. A tensor is invariant if the generators of the group leave it unchanged, and
+if no rotation about a continuous axis $a$ changes it to first order,
 $\sum_k \varepsilon_{a i_k j}\, T_{\dots j \dots} = 0$.
 
 These are linear equations for the independent components of the index symmetry. Their coefficients
@@ -25,7 +25,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from numbers import Rational
 from types import MappingProxyType
 
 from cartesian.spec.orbits import Index
@@ -71,7 +70,9 @@ class Invariants:
         """A component as a combination of independent ones; empty if it vanishes."""
         rank = self.symmetry.rank
         if len(index) != rank or not set(index) <= {0, 1, 2}:
-            raise ValueError(f"{index} is no component of a tensor of rank {rank}: give {rank} indices 0, 1 or 2")
+            raise ValueError(
+                f"{index} is no component of a tensor of rank {rank}: give {rank} indices 0, 1 or 2"
+            )
         names = component_names(self.symmetry)
         if index not in names:
             return {}
@@ -117,21 +118,22 @@ def invariants(symmetry: IndexSymmetry | str, group: PointGroup | str) -> Invari
 def _invariants(symmetry: IndexSymmetry, group: PointGroup) -> Invariants:
     named = {name for name, _ in component_names(symmetry).values()}
     names = sorted(named, key=lambda name: (slot_values(symmetry, name), name))
-    # Elimination solves for the first columns, so what is to stay independent comes last.
-    columns = sorted(names, key=lambda name: len(set(name)) > 1)[::-1]
     relations: dict[Index, Weights] = {name: {name: Fraction(1)} for name in names}
     for equations in _conditions(symmetry, group, names):
-        relations = _restricted(relations, equations, columns)
+        relations = _restricted(relations, equations)
     independent = tuple(name for name in names if relations[name] == {name: 1})
     frozen = {name: MappingProxyType(weights) for name, weights in relations.items()}
     return Invariants(symmetry, group, independent, MappingProxyType(frozen))
 
 
 def _restricted(
-    relations: Mapping[Index, Weights], equations: Iterable[Mapping[Index, int]], columns: Iterable[Index]
+    relations: Mapping[Index, Weights], equations: Iterable[Mapping[Index, int]]
 ) -> dict[Index, Weights]:
     """Relations of the components after further equations, with fewer of them independent."""
-    free = [name for name in columns if name in relations[name]]
+    # The unknowns that come first stay independent where there is a choice.
+    free = sorted(
+        (name for name in relations if name in relations[name]), key=lambda name: len(set(name)) > 1
+    )
     place = {name: k for k, name in enumerate(free)}
     rows = []
     for equation in equations:
@@ -139,13 +141,13 @@ def _restricted(
         rows.append({place[name]: weight for name, weight in row.items()})
     solution: dict[Index, Weights] = {name: {} for name in free}
     for vector in nullspace(rows, len(free)):
-        last = max(vector)
+        independent = free[min(vector)]
         for k, weight in vector.items():
-            solution[free[k]][free[last]] = Fraction(weight) / vector[last]
+            solution[free[k]][independent] = weight
     return {name: _substituted(weights, solution) for name, weights in relations.items()}
 
 
-def _substituted(weights: Mapping[Index, Rational], relations: Mapping[Index, Weights]) -> Weights:
+def _substituted(weights: Mapping[Index, int] | Mapping[Index, Fraction], relations: Mapping[Index, Weights]) -> Weights:
     result: Weights = defaultdict(Fraction)
     for name, weight in weights.items():
         for independent, factor in relations[name].items():
@@ -182,7 +184,7 @@ def _in_names(symmetry: IndexSymmetry, terms: Mapping[Index, int]) -> dict[Index
 
 
 def _transformed(matrix: ExactTensor, index: Index) -> tuple[dict[Index, int], dict[Index, int]]:
-    r"""A component of $d^n\, g \cdots g\, T$, with $d$ the denominator of $g$: weights $A$, and $B$ of $\sqrt3$."""
+    r"""A component of $d^n\, g \cdots g\, T$, $d$ the denominator of $g$: weights $A$, and those of $\sqrt3$."""
     terms: dict[Index, tuple[int, int]] = {(): (1, 0)}
     for i in index:
         terms = {
@@ -198,7 +200,7 @@ def _transformed(matrix: ExactTensor, index: Index) -> tuple[dict[Index, int], d
 
 @cache
 def _row(matrix: ExactTensor, i: int) -> tuple[tuple[int, int, int], ...]:
-    """Column and the two integers of each nonzero entry of a row; an entry is rational or a multiple of √3."""
+    """Column, rational part and factor of √3 of each nonzero entry; one of the two is zero."""
     row = []
     for (j,), entry in (matrix[i] * matrix.denominator).entries():
         rational = entry.radicands == (1,)

@@ -3,16 +3,16 @@ r"""Involutions: the combinatorics of isotropic tensors.
 A product of deltas pairs its indices, and a product with one ε leaves $d$ of them over. Either is an
 involution $w$ of the positions, $w(w(i)) = i$, whose fixed points are the indices of ε.
 
-Under the Robinson-Schensted correspondence involutions become standard tableaux, the fixed points
-columns of odd length, and the longest increasing subsequence the number of columns. In $d$ dimensions
-the tableaux with at most $d$ columns count the isotropic tensors; so the products whose involution
-has no increasing subsequence longer than $d$ are exactly as many as are independent.
+Under the Robinson-Schensted correspondence (transposed) involutions become standard tableaux, the
+fixed points rows of odd length, and the longest increasing subsequence the number of rows. In $d$
+dimensions the tableaux with at most $d$ rows count the isotropic tensors; so there are exactly as
+many products whose involution has no increasing subsequence longer than $d$.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import chain
-from math import factorial, prod
+from math import factorial
 
 from cartesian.symbolic.index_graph import signature
 
@@ -25,6 +25,8 @@ def involutions(size: int, fixed: int) -> Iterator[Involution]:
     >>> list(involutions(3, 1))
     [(0, 2, 1), (1, 0, 2), (2, 1, 0)]
     """
+    if not count_involutions(size, fixed):
+        return
     for pairs in _pairings(tuple(range(size)), fixed):
         image = dict(chain(pairs, (pair[::-1] for pair in pairs)))
         yield tuple(image[i] for i in range(size))
@@ -38,6 +40,14 @@ def count_involutions(size: int, fixed: int) -> int:
     return factorial(size) // (factorial(fixed) * 2**pairs * factorial(pairs))
 
 
+def exchanged(involution: Involution, k: int) -> tuple[int, Involution]:
+    """The involution with positions k and k + 1 exchanged, and the sign that ε takes from it."""
+    names = list(range(len(involution)))
+    names[k : k + 2] = k + 1, k
+    image = tuple(names[involution[names[i]]] for i in range(len(involution)))
+    return (-1 if involution[k] == k and involution[k + 1] == k + 1 else 1), image
+
+
 def longest_increase(involution: Involution) -> int:
     """Length of the longest increasing subsequence, by patience sorting."""
     piles: list[int] = []
@@ -48,12 +58,14 @@ def longest_increase(involution: Involution) -> int:
 
 
 def inner_product(left: Involution, right: Involution, dimension: int) -> int:
-    r"""Full contraction of two products with equally many fixed points.
+    r"""Full contraction of two products; zero if only one of them has an ε.
 
     Joined at their indices, they form closed loops, each a factor $d$, and paths between the two ε.
     These order the indices of one ε like those of the other, $\varepsilon_a \varepsilon_{\pi(a)} =
     \mathrm{sgn}(\pi)\, d!$; a path that leads back to the same ε makes the product vanish.
     """
+    if _fixed(left) != _fixed(right):
+        return 0
     seen = [False] * len(left)
     order = []
     for start in (i for i, image in enumerate(left) if i == image):
@@ -75,10 +87,8 @@ def inner_product(left: Involution, right: Involution, dimension: int) -> int:
     return signature(order) * (factorial(dimension) if order else 1) * dimension**loops
 
 
-def count_bounded(size: int, fixed: int, width: int) -> int:
-    """Number of involutions with no increasing subsequence longer than `width`, by the hook formula."""
-    shapes = _partitions(size, size, width)
-    return sum(_tableaux(shape) for shape in shapes if sum(column % 2 for column in shape) == fixed)
+def _fixed(involution: Involution) -> int:
+    return sum(i == image for i, image in enumerate(involution))
 
 
 def _pairings(rest: tuple[int, ...], fixed: int) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -92,21 +102,3 @@ def _pairings(rest: tuple[int, ...], fixed: int) -> Iterator[tuple[tuple[int, in
         for k, partner in enumerate(others):
             left = (*others[:k], *others[k + 1 :])
             yield from (((first, partner), *tail) for tail in _pairings(left, fixed))
-
-
-def _partitions(total: int, largest: int, parts: int) -> Iterator[tuple[int, ...]]:
-    """Partitions into at most so many parts: lengths of the columns of a tableau."""
-    if not total:
-        yield ()
-    elif parts:
-        for first in range(min(total, largest), 0, -1):
-            yield from ((first, *rest) for rest in _partitions(total - first, first, parts - 1))
-
-
-def _tableaux(columns: tuple[int, ...]) -> int:
-    """Number of standard tableaux with these columns."""
-    rows = [sum(column > i for column in columns) for i in range(columns[0] if columns else 0)]
-    hooks = prod(
-        column - i + rows[i] - j - 1 for j, column in enumerate(columns) for i in range(column)
-    )
-    return factorial(sum(columns)) // hooks

@@ -235,7 +235,9 @@ class PointGroup:
         >>> print(PointGroup("-43m").latex())
         \bar{4}3m
         """
-        return re.sub("-([1-9])", r"\\bar{\1}", self.symbol).replace("∞", r"\infty ").replace(" /", "/").strip()
+        return (
+            re.sub("-([1-9])", r"\\bar{\1}", self.symbol).replace("∞", r"\infty ").replace(" /", "/").strip()
+        )
 
     def __str__(self) -> str:
         return self.symbol

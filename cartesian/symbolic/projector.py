@@ -116,7 +116,7 @@ class Projector(Rendered):
         return self.formula.text
 
     def latex(self) -> str:
-        r"""The formula in LaTeX; $\{\dots\}$ is the sum over the distinct placements of each side's indices."""
+        r"""The formula in LaTeX; $\{\dots\}$ is the sum over distinct placements of each side's indices."""
         return self.formula.latex()
 
     def apply(self, array: Any) -> Any:

@@ -50,11 +50,13 @@ class Rendered(ABC):
 
 
 def floating(array: Any) -> Any:
-    """The array or torch tensor itself if it holds floating-point numbers, else as float64."""
-    if hasattr(array, "is_floating_point"):
+    """The array or torch tensor itself if it holds floating-point numbers; integers become float64."""
+    if hasattr(array, "is_floating_point") and not array.is_complex():
         return array if array.is_floating_point() else array.double()
-    array = np.asarray(array)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    result = np.asarray(array)
+    if result.dtype.kind not in "fiub":
+        raise TypeError(f"expected an array of real numbers, got dtype {result.dtype}")
+    return result if result.dtype.kind == "f" else result.astype(np.float64)
 
 
 def like(table: np.ndarray, array: Any) -> Any:

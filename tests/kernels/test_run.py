@@ -108,6 +108,17 @@ def test_float32_differs_by_rounding_only(program):
     assert_close(result, reference.run(program, [array.astype(float) for array in single], edges), "float32")
 
 
+def test_other_dtypes_run_in_plain_numpy_and_torch():
+    program, edges = CONVOLUTIONS[0], sort_edges(np.array([1, 0]), np.array([0, 1]), 2)
+    operands = [array.astype(np.float16) for array in random_operands(program, edges, 1)]
+    expected = reference.run(program, operands, edges)[0]
+    assert run(program, operands, edges)[0].dtype == np.float16
+    tensors = [torch.from_numpy(array).bfloat16() for array in operands]
+    result = run(program, tensors, torch_edges(edges))[0]
+    assert result.dtype == torch.bfloat16
+    np.testing.assert_allclose(result.float(), expected, atol=0.2)
+
+
 def test_rows_may_be_expanded_or_lie_apart():
     program, edges = CONVOLUTIONS[0], sort_edges(np.array([1, 0, 1]), np.array([0, 2, 1]), 3)
     weights, left, right = random_operands(program, edges, 2)
@@ -228,11 +239,15 @@ def test_what_does_not_fit_is_named():
         run(program, [weights, left[:2], right], edges)
     with pytest.raises(TypeError, match="right has dtype float32, but weights has float64"):
         run(program, [weights, left, right.astype(np.float32)], edges)
-    with pytest.raises(TypeError, match=r"left is a Tensor|weights is a ndarray"):
+    with pytest.raises(TypeError, match="a ndarray among arrays of torch"):
         run(program, [weights, torch.from_numpy(left), right], edges)
     tensors = [torch.from_numpy(array) for array in (weights, left, right)]
     with pytest.raises(TypeError, match="left is on meta, but weights on cpu"):
         run(program, [tensors[0], tensors[1].to("meta"), tensors[2]], torch_edges(edges))
+    with pytest.raises(TypeError, match="edges are a ndarray among arrays of torch"):
+        run(program, tensors, edges)
+    with pytest.raises(TypeError, match="native kernels take float32 and float64 on the CPU, not float16"):
+        run(program, [array.astype(np.float16) for array in (weights, left, right)], edges, "native")
     with pytest.raises(TypeError, match="features are floating-point"):
         run(program, [array.astype(int) for array in (weights, left, right)], edges)
     with pytest.raises(ValueError, match="takes 3 operands, not 2"):

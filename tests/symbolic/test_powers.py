@@ -140,6 +140,7 @@ def test_an_irrep_that_does_not_occur_has_no_copies():
     power = symmetric_power("1o", 2)
     assert power["1e"] == ()
     assert power.coefficients("1e").shape == (0, 3, 6)
+    assert power.orthonormal("1e").shape == (0, 0)
     assert symmetric_power("1o", 2, "3o").out == Irreps("")
 
 

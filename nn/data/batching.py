@@ -1,0 +1,108 @@
+"""Graphs of structures, and several graphs as one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from cartesian.nn.data.neighbors import neighbors
+from cartesian.nn.graph import Graph
+
+
+def to_graph(
+    positions: Any,
+    atomic_numbers: Any,
+    cutoff: float,
+    cell: Any = None,
+    periodic: Any = None,
+    charge: float = 0.0,
+    *,
+    name: str | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Graph:
+    """The graph of one structure, with every pair of atoms closer than the cutoff.
+
+    Args:
+        positions: `(atoms, 3)`, in Å.
+        atomic_numbers: `(atoms,)`.
+        cutoff: In Å.
+        cell: `(3, 3)`, rows are lattice vectors in Å.
+        periodic: One truth value or three; by default all directions that have a lattice vector.
+        charge: Total charge, in elementary charges.
+        name: What the structure is called in errors.
+        dtype: By default torch's. Neighbours are searched in float64 in any case.
+        device: By default the CPU.
+
+    Raises:
+        ValueError: As `neighbors`, or if an atomic number is none.
+
+    Examples:
+        >>> to_graph([[0.0, 0.0, 0.0], [0.0, 0.0, 0.96]], [8, 1], cutoff=5.0)
+        Graph(2 atoms, 2 edges, 1 systems)
+    """
+    label = "the structure" if name is None else f"structure {name!r}"
+    numbers = np.asarray(atomic_numbers).reshape(-1)
+    known = (numbers >= 1) & (numbers <= 118) & (numbers == np.round(numbers))
+    if not known.all():
+        atom = int((~known).argmax())
+        raise ValueError(
+            f"atom {atom} of {label} has the atomic number {numbers[atom]}: elements are 1 to 118; "
+            "leave out ghosts and vacancies"
+        )
+    edges = neighbors(positions, cutoff, cell, periodic, name)
+    positions = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
+    if len(numbers) != len(positions):
+        raise ValueError(f"{label} has {len(positions)} positions and {len(numbers)} atomic numbers")
+    graph = Graph.from_edges(
+        torch.from_numpy(positions),
+        numbers.astype(np.int64),
+        edges.senders,
+        edges.receivers,
+        edges.shifts,
+        cells=np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64),
+        charges=charge,
+    )
+    return graph.to(device, torch.get_default_dtype() if dtype is None else dtype)
+
+
+def batch(graphs: Sequence[Graph]) -> Graph:
+    """Several graphs as one of several systems, in the order given.
+
+    Raises:
+        ValueError: If there is none, or they differ in dtype or device.
+
+    Examples:
+        >>> water = to_graph([[0.0, 0.0, 0.0], [0.0, 0.0, 0.96]], [8, 1], cutoff=5.0)
+        >>> batch([water, water])
+        Graph(4 atoms, 4 edges, 2 systems)
+    """
+    kinds = {(graph.positions.dtype, graph.positions.device) for graph in graphs}
+    if len(kinds) != 1:
+        raise ValueError(
+            f"a batch is made of graphs of one dtype on one device, not of {sorted(map(str, kinds))}"
+        )
+    nodes = np.cumsum([0, *(graph.nodes for graph in graphs)]).tolist()
+    edges = np.cumsum([0, *(len(graph.senders) for graph in graphs)]).tolist()
+    systems = np.cumsum([0, *(len(graph.cells) for graph in graphs)]).tolist()
+
+    def join(field: str, offsets: Sequence[int] | None = None) -> torch.Tensor:
+        parts = [getattr(graph, field) for graph in graphs]
+        if offsets is not None:
+            parts = [part + offset for part, offset in zip(parts, offsets, strict=False)]
+        return torch.cat(parts)
+
+    starts = [graph.starts[:-1] + offset for graph, offset in zip(graphs, edges, strict=False)]
+    return Graph(
+        positions=join("positions"),
+        atomic_numbers=join("atomic_numbers"),
+        senders=join("senders", nodes),
+        receivers=join("receivers", nodes),
+        shifts=join("shifts"),
+        cells=join("cells"),
+        systems=join("systems", systems),
+        charges=join("charges"),
+        order=join("order", edges),
+        starts=torch.cat([*starts, starts[0].new_tensor([edges[-1]])]),
+    )
