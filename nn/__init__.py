@@ -4,3 +4,48 @@ from importlib.util import find_spec
 
 if find_spec("torch") is None:
     raise ModuleNotFoundError("cartesian.nn needs torch: pip install 'cartesian-tensors[nn]'", name="torch")
+
+from cartesian.nn.data import batch as batch
+from cartesian.nn.data import neighbors as neighbors
+from cartesian.nn.data import to_graph as to_graph
+from cartesian.nn.graph import Graph as Graph
+from cartesian.nn.heads import ZBL as ZBL
+from cartesian.nn.heads import Dipole as Dipole
+from cartesian.nn.heads import DirectForces as DirectForces
+from cartesian.nn.heads import Energy as Energy
+from cartesian.nn.heads import Potential as Potential
+from cartesian.nn.heads import TensorHead as TensorHead
+from cartesian.nn.heads import born_charges as born_charges
+from cartesian.nn.heads import coulomb_energies as coulomb_energies
+from cartesian.nn.heads import equilibrate as equilibrate
+from cartesian.nn.heads import hessian as hessian
+from cartesian.nn.heads import mean_atoms as mean_atoms
+from cartesian.nn.heads import reaction_field_energies as reaction_field_energies
+from cartesian.nn.heads import sum_atoms as sum_atoms
+from cartesian.nn.layers import ChargeEmbedding as ChargeEmbedding
+from cartesian.nn.layers import Dropout as Dropout
+from cartesian.nn.layers import Gate as Gate
+from cartesian.nn.layers import LayerNorm as LayerNorm
+from cartesian.nn.layers import Linear as Linear
+from cartesian.nn.layers import NormGate as NormGate
+from cartesian.nn.layers import Readout as Readout
+from cartesian.nn.layers import Residual as Residual
+from cartesian.nn.layers import RMSNorm as RMSNorm
+from cartesian.nn.layers import SelfConnection as SelfConnection
+from cartesian.nn.layers import Species as Species
+from cartesian.nn.layers import SpeciesEmbedding as SpeciesEmbedding
+from cartesian.nn.layers import SpeciesLinear as SpeciesLinear
+from cartesian.nn.radial import Bessel as Bessel
+from cartesian.nn.radial import Chebyshev as Chebyshev
+from cartesian.nn.radial import CosineEnvelope as CosineEnvelope
+from cartesian.nn.radial import CosineSquaredEnvelope as CosineSquaredEnvelope
+from cartesian.nn.radial import ExpNormal as ExpNormal
+from cartesian.nn.radial import FlatCosineEnvelope as FlatCosineEnvelope
+from cartesian.nn.radial import Gaussian as Gaussian
+from cartesian.nn.radial import GaussianOrbitals as GaussianOrbitals
+from cartesian.nn.radial import Normalized as Normalized
+from cartesian.nn.radial import Perceptron as Perceptron
+from cartesian.nn.radial import PolynomialEnvelope as PolynomialEnvelope
+from cartesian.nn.radial import Radial as Radial
+from cartesian.nn.radial import RadialNetwork as RadialNetwork
+from cartesian.nn.radial import Sinc as Sinc

@@ -11,6 +11,9 @@ from cartesian.programs.formula import index_lengths
 from cartesian.programs.network import Node, Stf, Variable, operand
 from cartesian.symbolic.exact import ExactTensor
 
+# NumPy takes longer to find out that it may call BLAS than to contract smaller arrays.
+_LARGE = 1_000
+
 
 def contract(path: ContractionPath | str | Sequence[Any], *operands: Any) -> Any:
     r"""Contract NumPy arrays or torch tensors, and exact constants, along a path.
@@ -88,10 +91,12 @@ def _common(arrays: list[Any]) -> Any:
 def _run(path: ContractionPath, values: dict[Node, Any], like: Any) -> None:
     """Add the values of all steps, and drop those that nobody needs any more."""
     xp = namespace(like)
-    options = {"optimize": True} if xp is np else {}
     for node, table in path.constants.items():
         values[node] = constant(table, like)
     for step, done in zip(path.steps, path.last_uses, strict=True):
-        values[step] = xp.einsum(step.formula, *(values[node] for node in step.inputs), **options)
+        inputs = [values[node] for node in step.inputs]
+        is_large = xp is np and max(array.size for array in inputs) > _LARGE
+        options = {"optimize": True} if is_large else {}
+        values[step] = xp.einsum(step.formula, *inputs, **options)
         for node in done:
             del values[node]

@@ -68,8 +68,8 @@ def invariant_part(
             f"a tensor of shape {tuple(tensor.shape)} does not have the symmetry {symmetry}: "
             f"the last {axes} axes must have length 3"
         )
-    flat = constant(basis.reshape(len(basis), -1), tensor)
-    rows = tensor.reshape(-1, flat.shape[1])
+    flat = constant(basis.reshape(len(basis), 3**axes), tensor)
+    rows = tensor.reshape(-1, 3**axes)
     return (rows @ flat.T @ flat).reshape(tensor.shape)
 
 

@@ -64,7 +64,8 @@ class SymmetryReport:
                 return fit
         nearest = min(self.fits, key=lambda fit: fit.distance)
         raise ValueError(
-            f"no group is within {tolerance} of this tensor; {nearest.group} is nearest, at {nearest.distance:.2g}"
+            f"no group is within {tolerance} of this tensor; "
+            f"{nearest.group} is nearest, at {nearest.distance:.2g}"
         )
 
     def __getitem__(self, group: PointGroup | str) -> SymmetryFit:
@@ -121,7 +122,9 @@ def find_symmetry(
         raise ValueError(f"expected one tensor of rank {space.rank}, not an array of shape {array.shape}")
     norm = np.linalg.norm(flat)
     if not 0 < norm < np.inf:
-        raise ValueError(f"a tensor of norm {norm} has no symmetry to look for: it must be finite and nonzero")
+        raise ValueError(
+            f"a tensor of norm {norm} has no symmetry to look for: it must be finite and nonzero"
+        )
     chosen = _distinguishable(space.symmetry.parity) if groups is None else map(PointGroup, groups)
     subspaces = {group: _subspace(space, group) for group in dict.fromkeys(chosen)}
     orientations: dict[bytes, np.ndarray] = {}

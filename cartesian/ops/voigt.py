@@ -9,7 +9,7 @@ three shear components of each pair by a factor:
 | `"strain"` | 2 | strain $e_4 = 2 e_{yz}$, compliance $S_{44} = 4 S_{yzyz}$, piezoelectric $d_{14}$ |
 
 so that $\sigma_I = C_{IJ}\, e_J$ and $e_I = S_{IJ}\, \sigma_J$ are plain matrix products. The Mandel form has
-the factor $\sqrt2$ for every pair: it keeps norms, and products and inverses of matrices are those of tensors.
+the factor $\sqrt2$ for every pair: it keeps norms, and products and inverses are those of the tensors.
 
 Source: W. Voigt, Lehrbuch der Kristallphysik (1910); J. Mandel, Int. J. Solids Struct. 1, 273 (1965).
 """

@@ -37,21 +37,15 @@ class ContractionPath:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Contractions that depend on the operands, each once, in the order of execution."""
-        return tuple(step for step in self._all_steps if not step.is_constant)
+        every = steps_of(node for node in self.results if node is not None)
+        return tuple(step for step in every if not step.is_constant)
 
     @cached_property
     def constants(self) -> dict[Node, np.ndarray]:
-        """Float64 values of the constant nodes that are used, exact ones and those folded in floats."""
-        values: dict[Node, np.ndarray] = {}
-        used = [node for node in self.results if node] + [n for step in self._all_steps for n in step.inputs]
-        for node in used:
-            if isinstance(node, Constant) and node not in values:
-                values[node] = read_only(node.tensor)
-        for step in self._all_steps:
-            if step.is_constant:
-                arrays = (values[node] for node in step.inputs)
-                values[step] = np.einsum(step.formula, *arrays, optimize=True)
-        return values
+        """Read-only float64 values of the constant nodes that steps or results need."""
+        used = [node for step in self.steps for node in step.inputs]
+        used += [node for node in self.results if node is not None]
+        return {node: _value(node) for node in dict.fromkeys(used) if node.is_constant}
 
     @property
     def operations(self) -> int:
@@ -92,7 +86,6 @@ class ContractionPath:
             "constants": {
                 names[node]: f"constant {value.shape}, {np.count_nonzero(value)} nonzero"
                 for node, value in self.constants.items()
-                if node in names
             },
             "steps": [
                 {
@@ -138,20 +131,13 @@ class ContractionPath:
         return "\n".join(lines)
 
     @cached_property
-    def _all_steps(self) -> tuple[Step, ...]:
-        return tuple(steps_of(node for node in self.results if node is not None))
-
-    @cached_property
     def _names(self) -> dict[Node, str]:
         """Operands are #0, #1, …; constants C0, C1, …; steps T0, T1, …."""
-        names: dict[Node, str] = {}
-        used = [node for step in self.steps for node in step.inputs]
-        used += [node for node in self.results if node is not None]
-        for node in used:
-            if isinstance(node, Variable):
-                names[node] = f"#{node.position}"
-            elif node.is_constant and node not in names:
-                names[node] = f"C{sum(name.startswith('C') for name in names.values())}"
+        variables = {node for step in self.steps for node in step.inputs} | set(self.results)
+        names: dict[Node, str] = {
+            node: f"#{node.position}" for node in variables if isinstance(node, Variable)
+        }
+        names |= {node: f"C{k}" for k, node in enumerate(self.constants)}
         return names | {step: f"T{k}" for k, step in enumerate(self.steps)}
 
 
@@ -166,14 +152,15 @@ def contract_path(
             first operands, and a pair `("ij,kl->il", (0, 2))` names their positions.
         operands: One for each position: an array (only its shape is looked at), a shape, `Stf(degree, …)` for
             a symmetric trace-free tensor in compact storage, or an exact tensor, which is a constant.
-        optimize: Passed on to `opt_einsum.contract_path` (`"auto"`, `"optimal"`, `"greedy"`, an optimizer).
+        optimize: Passed on to `opt_einsum.contract_path`: `"auto"`, `"optimal"`, `"greedy"`, …, an optimizer,
+            or False for one step. Not an explicit order, because constants are folded before.
 
     Returns:
         The path; run it with `contract(path, *operands)`.
 
     Raises:
         ValueError: If a formula cannot be read, does not fit the operands, or lengths of an index differ.
-        TypeError: If an operand is none of the above.
+        TypeError: If an operand is none of the above, or `optimize` is an explicit order.
 
     Examples:
         >>> print(contract_path("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)))
@@ -188,6 +175,11 @@ def contract_path(
         >>> contract_path("ijk,ijk->", Stf(3), Stf(3)).operations, contract_path("ijj->i", Stf(3)).results
         (14, (None,))
     """
+    if isinstance(optimize, (list, tuple)):
+        raise TypeError(
+            f"optimize={optimize!r} is an explicit order, which means nothing once constants are folded; "
+            "name a strategy of opt_einsum, such as 'optimal'"
+        )
     known = tuple(operand(each) for each in operands)
     parsed = parse(formulas, len(known))
     shapes = [each.full_shape if isinstance(each, Stf) else _shape(each) for each in known]
@@ -199,6 +191,16 @@ def contract_path(
         done = steps_of(node for node in results.values() if node is not None)
         results[k] = contracted(network(parsed[k], known), optimize, done)
     return ContractionPath(parsed, known, tuple(results[k] for k in range(len(parsed))))
+
+
+def _value(node: Node) -> np.ndarray:
+    """Float64 value of a constant node."""
+    if isinstance(node, Constant):
+        return read_only(node.tensor)
+    assert isinstance(node, Step)
+    value = np.einsum(node.formula, *map(_value, node.inputs), optimize=True)
+    value.flags.writeable = False
+    return value
 
 
 def _shape(known: Operand) -> Shape:

@@ -1,9 +1,9 @@
-r"""Constants of a network, folded exactly before anything is contracted.
+r"""Constants of a network, folded before anything is contracted.
 
 A declared STF operand enters as its compact form and the exact frame. What happens then is general:
-a constant that is traced or contracted with another constant is folded, an identity renames an index,
-and a zero ends the matter. So two STF tensors meet over $2\ell + 1$ numbers where both are contracted
-fully, and a trace of an STF tensor is zero at once.
+a constant that is traced or contracted with another constant is folded (exactly, unless that would
+take long), an identity renames an index, and a zero ends the matter. So two STF tensors meet over
+$2\ell + 1$ numbers where both are contracted fully, and a trace of an STF tensor is zero at once.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from itertools import combinations
 from math import prod
 
 from cartesian.programs.formula import Formula, fresh_letters
-from cartesian.programs.network import Constant, Network, Operand, Stf, Term, Variable
+from cartesian.programs.network import Constant, Network, Operand, Stf, Term, Variable, contraction
 from cartesian.symbolic.exact import ExactTensor, einsum
 from cartesian.symbolic.harmonics import frame
 
@@ -87,8 +87,8 @@ def folded(network: Network) -> Network:
 
 def _shorter(network: Network) -> Iterator[Network]:
     """Networks with two constants multiplied."""
-    constants = [term for term in network.terms if isinstance(term.node, Constant)]
-    variables = [term for term in network.terms if not isinstance(term.node, Constant)]
+    constants = [term for term in network.terms if term.node.is_constant]
+    variables = [term for term in network.terms if not term.node.is_constant]
     elsewhere = set(network.out).union(*(letters for _, letters in variables))
     for pair in combinations(constants, 2):
         others = [term for term in network.terms if term not in pair]
@@ -102,16 +102,24 @@ def _shorter(network: Network) -> Iterator[Network]:
 
 
 def product_of_constants(terms: Sequence[Term], kept: str) -> Term | None:
-    """The exact contraction of constant terms; None if a term is not exact, or the product is large."""
+    """The contraction of constant terms: exact if it is small, else a constant step.
+
+    None if a term is not constant, or if the result is large and larger than the terms together.
+    """
+    if not all(node.is_constant for node, _ in terms):
+        return None
     tensors = [term.node.tensor for term in terms if isinstance(term.node, Constant)]
-    if len(tensors) < len(terms):
-        return None
-    shared = list("".join("".join(set(letters)) for _, letters in terms))
     lengths = {x: n for node, letters in terms for x, n in zip(letters, node.shape, strict=True)}
-    for letter in lengths:
-        shared.remove(letter)
-    products = prod(tensor.nnz for tensor in tensors) // max(1, prod(lengths[x] for x in shared))
-    if products > _LARGEST_EXACT:
-        return None
-    formula = ",".join(letters for _, letters in terms) + "->" + kept
-    return Term(Constant(einsum(formula, *tensors)), kept)
+    if len(tensors) == len(terms) and _exact_products(tensors, terms, lengths) <= _LARGEST_EXACT:
+        formula = ",".join(letters for _, letters in terms) + "->" + kept
+        return Term(Constant(einsum(formula, *tensors)), kept)
+    if prod(lengths[x] for x in kept) <= sum(prod(node.shape) for node, _ in terms):
+        return Term(contraction(terms, kept), kept)
+    return None
+
+
+def _exact_products(tensors: list[ExactTensor], terms: Sequence[Term], lengths: dict[str, int]) -> int:
+    """About how many products of nonzero entries a contraction takes."""
+    times = Counter(letter for _, letters in terms for letter in set(letters))
+    meetings = prod(lengths[letter] ** (count - 1) for letter, count in times.items())
+    return prod(tensor.nnz for tensor in tensors) // max(1, meetings)

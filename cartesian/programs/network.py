@@ -11,7 +11,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
 
-from cartesian.programs.formula import Shape
+from cartesian.programs.formula import Shape, relabelled
 from cartesian.symbolic.exact import ExactTensor
 
 
@@ -139,6 +139,13 @@ class Term(NamedTuple):
 
     node: Node
     letters: str
+
+
+def contraction(terms: Sequence[Term], kept: str) -> Step:
+    """The step that contracts terms and keeps some of their letters."""
+    inputs = [letters for _, letters in terms]
+    label = f"{','.join(inputs)}->{kept}"
+    return Step(relabelled(inputs, kept), tuple(node for node, _ in terms), label)
 
 
 class Network(NamedTuple):

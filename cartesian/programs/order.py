@@ -5,8 +5,7 @@ from math import prod
 from typing import Any
 
 from cartesian.programs.folding import folded, product_of_constants, simplified
-from cartesian.programs.formula import relabelled
-from cartesian.programs.network import Constant, Network, Node, Step, Term, Variable
+from cartesian.programs.network import Constant, Network, Node, Step, Term, Variable, contraction
 from cartesian.programs.sharing import with_known
 
 
@@ -88,6 +87,4 @@ def _positions(node: Node) -> tuple[int, ...]:
 def _step(chosen: list[Term], kept: str) -> Term:
     if len(chosen) == 1 and chosen[0].letters == kept:
         return chosen[0]
-    inputs = [letters for _, letters in chosen]
-    step = Step(relabelled(inputs, kept), tuple(node for node, _ in chosen), f"{','.join(inputs)}->{kept}")
-    return product_of_constants(chosen, kept) or Term(step, kept)
+    return product_of_constants(chosen, kept) or Term(contraction(chosen, kept), kept)

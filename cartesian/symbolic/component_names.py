@@ -56,7 +56,7 @@ def component_names(symmetry: IndexSymmetry) -> Mapping[Index, tuple[Index, int]
 
     >>> names = component_names(IndexSymmetry.parse("ijkl=jikl=klij"))
     >>> names[2, 2, 1, 0]  # C36, not C63
-    ((0, 1, 2, 2), 1)
+    ((2, 2, 0, 1), 1)
     """
     names = {}
     for orbit in symmetry.orbits():

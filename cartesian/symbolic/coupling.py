@@ -81,7 +81,7 @@ def compact_coupling(left: int, right: int, out: int) -> ExactTensor:
         # ±(m1, m2, m3) give the same component; take one of the two.
         if abs(m3) > out or (m1, m2) < (0, 0):
             continue
-        integer = _transvectant(left, right, out, m1, m2) * sign * (-1) ** (left + right + abs(m3))
+        integer = transvectant(left, right, out, m1, m2) * sign * (-1) ** (left + right + abs(m3))
         if not integer:
             continue
         root, radicand = _binomial_root(left, right, out, m1, m2)
@@ -93,7 +93,8 @@ def compact_coupling(left: int, right: int, out: int) -> ExactTensor:
     return ExactTensor.from_entries((2 * left + 1, 2 * right + 1, 2 * out + 1), entries)
 
 
-def _transvectant(left: int, right: int, out: int, m1: int, m2: int) -> int:
+def transvectant(left: int, right: int, out: int, m1: int, m2: int) -> int:
+    """The integer $N(m_1, m_2)$ of the module's docstring."""
     k1, k2, k3 = right + out - left, left + out - right, left + right - out
     low = max(0, left - m1 - k2, right + m2 - k1)
     high = min(k3, left - m1, right + m2)

@@ -7,8 +7,8 @@ $\sum_k \varepsilon_{a i_k j}\, T_{\dots j \dots} = 0$.
 
 These are linear equations for the independent components of the index symmetry. Their coefficients
 are rational, or $A + \sqrt3 B$ where a three- or sixfold axis lies along $z$. The conjugation
-$\sqrt3 \to -\sqrt3$ turns such a rotation into its inverse, so it maps the group to itself and the
-invariant tensors have a rational basis: $A$ and $B$ must vanish separately. All of it is exact.
+$\sqrt3 \to -\sqrt3$ turns such a rotation $D$ into its inverse, so $A = (D + D^{-1})/2$; and since $D$ is
+orthogonal, $A T = T$ only if $D T = T$. The rational part of the equations says it all.
 
 Which components count as independent is a choice. We take them as early as they come in this order:
 first those with all indices equal, then by their slots (`component_names`), as in a printed matrix
@@ -147,7 +147,9 @@ def _restricted(
     return {name: _substituted(weights, solution) for name, weights in relations.items()}
 
 
-def _substituted(weights: Mapping[Index, int] | Mapping[Index, Fraction], relations: Mapping[Index, Weights]) -> Weights:
+def _substituted(
+    weights: Mapping[Index, int] | Mapping[Index, Fraction], relations: Mapping[Index, Weights]
+) -> Weights:
     result: Weights = defaultdict(Fraction)
     for name, weight in weights.items():
         for independent, factor in relations[name].items():
@@ -165,9 +167,9 @@ def _conditions(
         sign = int(determinant(matrix).fraction()) if symmetry.axial else 1
         equations = []
         for name in names:
-            rational, irrational = _transformed(matrix, name)
-            rational[name] -= sign * matrix.denominator**symmetry.rank
-            equations += [_in_names(symmetry, rational), _in_names(symmetry, irrational)]
+            terms = _transformed(matrix, name)
+            terms[name] = terms.get(name, 0) - sign * matrix.denominator**symmetry.rank
+            equations.append(_in_names(symmetry, terms))
         yield equations
     for axis in group.rotation_axes:
         yield [_in_names(symmetry, _rotated(axis.index(1), name)) for name in names]
@@ -183,8 +185,8 @@ def _in_names(symmetry: IndexSymmetry, terms: Mapping[Index, int]) -> dict[Index
     return {name: weight for name, weight in result.items() if weight}
 
 
-def _transformed(matrix: ExactTensor, index: Index) -> tuple[dict[Index, int], dict[Index, int]]:
-    r"""A component of $d^n\, g \cdots g\, T$, $d$ the denominator of $g$: weights $A$, and those of $\sqrt3$."""
+def _transformed(matrix: ExactTensor, index: Index) -> dict[Index, int]:
+    r"""A component of $d^n\, g \cdots g\, T$, with $d$ the denominator of $g$: the rational weights."""
     terms: dict[Index, tuple[int, int]] = {(): (1, 0)}
     for i in index:
         terms = {
@@ -192,10 +194,7 @@ def _transformed(matrix: ExactTensor, index: Index) -> tuple[dict[Index, int], d
             for head, (a, b) in terms.items()
             for j, c, d in _row(matrix, i)
         }
-    return (
-        defaultdict(int, {index: a for index, (a, _) in terms.items()}),
-        {index: b for index, (_, b) in terms.items()},
-    )
+    return {index: rational for index, (rational, _) in terms.items()}
 
 
 @cache

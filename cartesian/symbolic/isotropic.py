@@ -270,7 +270,10 @@ def _normalised(tensors: IsotropicTensors) -> np.ndarray:
 
 @cache
 def _orthonormal_rows(tensors: IsotropicTensors) -> np.ndarray:
-    return _normalised(tensors) @ np.stack([item.numpy().ravel() for item in tensors.products])
+    components = np.zeros((len(tensors.products), tensors.dimension**tensors.rank))
+    for row, item in zip(components, tensors.products, strict=True):
+        row += item.numpy().ravel()
+    return _normalised(tensors) @ components
 
 
 @cache

@@ -111,7 +111,9 @@ class ComponentPattern:
 def _content(pattern: ComponentPattern) -> tuple[tuple[tuple[Combination, ...], ...], tuple[Relation, ...]]:
     choices: Sequence[Sequence[Index]] = [((0,), (1,), (2,))] * pattern.invariants.symmetry.rank
     if pattern.voigt:
-        choices = [VOIGT_PAIRS if len(slot) == 2 else choices[0] for slot in slots(pattern.invariants.symmetry)]
+        choices = [
+            VOIGT_PAIRS if len(slot) == 2 else choices[0] for slot in slots(pattern.invariants.symmetry)
+        ]
     relations: dict[Combination, tuple[Fraction, Label]] = {}
     found = []
     cells = []

@@ -20,7 +20,6 @@ $c \parallel z$ and $a \parallel x$. Other settings have their own symbols: `112
 $\pm\sqrt3/2$ where a three- or sixfold axis lies along $z$.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -29,67 +28,14 @@ from fractions import Fraction
 from functools import cache
 
 from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt
+from cartesian.symbolic.point_group_symbols import CRYSTAL_CLASSES, LIMIT_GROUPS, read_symbol, settings
+
+__all__ = ["CRYSTAL_CLASSES", "LIMIT_GROUPS", "PointGroup", "determinant", "rotation"]
 
 _Axis = tuple[int, int, int]
 
 X, Y, Z = (1, 0, 0), (0, 1, 0), (0, 0, 1)
 _IDENTITY = exact([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
-
-# Symbol in the standard setting, Schoenflies symbol, symbols of other settings; each system in rising order.
-_CLASSES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
-    "triclinic": (("1", "C1", ()), ("-1", "Ci", ())),
-    "monoclinic": (
-        ("2", "C2", ("112", "211")),
-        ("m", "Cs", ("11m", "m11")),
-        ("2/m", "C2h", ("112/m", "2/m11")),
-    ),
-    "orthorhombic": (("222", "D2", ()), ("mm2", "C2v", ("2mm", "m2m")), ("mmm", "D2h", ())),
-    "tetragonal": (
-        ("4", "C4", ()),
-        ("-4", "S4", ()),
-        ("4/m", "C4h", ()),
-        ("422", "D4", ()),
-        ("4mm", "C4v", ()),
-        ("-42m", "D2d", ("-4m2",)),
-        ("4/mmm", "D4h", ()),
-    ),
-    "trigonal": (
-        ("3", "C3", ()),
-        ("-3", "S6", ()),
-        ("32", "D3", ("312",)),
-        ("3m", "C3v", ("31m",)),
-        ("-3m", "D3d", ("-31m",)),
-    ),
-    "hexagonal": (
-        ("6", "C6", ()),
-        ("-6", "C3h", ()),
-        ("6/m", "C6h", ()),
-        ("622", "D6", ()),
-        ("6mm", "C6v", ()),
-        ("-6m2", "D3h", ("-62m",)),
-        ("6/mmm", "D6h", ()),
-    ),
-    "cubic": (
-        ("23", "T", ()),
-        ("m-3", "Th", ()),
-        ("432", "O", ()),
-        ("-43m", "Td", ()),
-        ("m-3m", "Oh", ()),
-    ),
-    "cylindrical": (
-        ("∞", "C∞", ()),
-        ("∞m", "C∞v", ()),
-        ("∞2", "D∞", ()),
-        ("∞/m", "C∞h", ()),
-        ("∞/mm", "D∞h", ()),
-    ),
-    "spherical": (("SO(3)", "K", ()), ("O(3)", "Kh", ())),
-}
-_LIMITS = ("cylindrical", "spherical")
-
-#: The 32 crystallographic classes, then the seven limit groups, by Hermann-Mauguin symbol.
-CRYSTAL_CLASSES = tuple(row[0] for system, rows in _CLASSES.items() if system not in _LIMITS for row in rows)
-LIMIT_GROUPS = tuple(row[0] for system in _LIMITS for row in _CLASSES[system])
 
 _DIRECTIONS: dict[str, tuple[_Axis, ...]] = {
     "triclinic": (Z,),
@@ -100,15 +46,6 @@ _DIRECTIONS: dict[str, tuple[_Axis, ...]] = {
     "hexagonal": (Z, X, Y),
     "cubic": (Z, (1, 1, 1), (1, 1, 0)),
     "cylindrical": (Z, X, Y),
-}
-
-_ALIASES = {
-    **{"121": "2", "1m1": "m", "12/m1": "2/m", "2/m2/m2/m": "mmm", "4/m2/m2/m": "4/mmm"},
-    **{"321": "32", "3m1": "3m", "-3m1": "-3m", "-32/m": "-3m", "-32/m1": "-3m", "-312/m": "-31m"},
-    **{"6/m2/m2/m": "6/mmm", "m3": "m-3", "2/m-3": "m-3", "m3m": "m-3m", "4/m-32/m": "m-3m"},
-    **{"∞mm": "∞m", "∞22": "∞2", "∞/mmm": "∞/mm", "∞∞": "SO(3)", "∞∞m": "O(3)"},
-    **{"S2": "-1", "C1h": "m", "C3i": "-3", "V": "222", "Vh": "mmm", "Vd": "-42m"},
-    **{row[1]: row[0] for rows in _CLASSES.values() for row in rows},
 }
 
 
@@ -144,31 +81,22 @@ class PointGroup:
         text = symbol.symbol if isinstance(symbol, PointGroup) else symbol
         if not isinstance(text, str):
             raise TypeError(f"a point group is named by its symbol, such as 'm-3m', not by {symbol!r}")
-        text = re.sub("([1-9∞])[\u0304\u0305]", r"-\1", text.replace(" ", "").replace("inf", "∞"))
-        text = text.replace("\u2212", "-")
-        text = _ALIASES.get(text, text)
-        if text not in _settings():
-            near = difflib.get_close_matches(text, (*_settings(), *_ALIASES), n=5, cutoff=0.5)
-            raise ValueError(
-                f"{symbol!r} is not a crystallographic point group or limit group: "
-                f"similar symbols are {', '.join(near or CRYSTAL_CLASSES)}"
-            )
-        object.__setattr__(self, "symbol", text)
+        object.__setattr__(self, "symbol", read_symbol(text))
 
     @property
     def system(self) -> str:
         """Crystal system; `cylindrical` or `spherical` for the limit groups."""
-        return _settings()[self.symbol][0]
+        return settings()[self.symbol].system
 
     @property
     def crystal_class(self) -> str:
         """Symbol of the group in its standard setting."""
-        return _settings()[self.symbol][1]
+        return settings()[self.symbol].standard
 
     @property
     def schoenflies(self) -> str:
         """Schoenflies symbol, which does not tell the settings apart."""
-        return _settings()[self.symbol][2]
+        return settings()[self.symbol].schoenflies
 
     @property
     def generators(self) -> tuple[ExactTensor, ...]:
@@ -205,7 +133,7 @@ class PointGroup:
     @property
     def laue_class(self) -> "PointGroup":
         """The smallest group that holds this one and the inversion."""
-        groups = (PointGroup(symbol) for symbol, row in _settings().items() if row[0] == self.system)
+        groups = (PointGroup(symbol) for symbol, row in settings().items() if row.system == self.system)
         return next(group for group in groups if group.is_centrosymmetric and self.is_subgroup_of(group))
 
     def is_subgroup_of(self, other: "PointGroup | str") -> bool:
@@ -250,19 +178,8 @@ def determinant(matrix: ExactTensor) -> ExactTensor:
 
 
 @cache
-def _settings() -> dict[str, tuple[str, str, str]]:
-    """System, standard symbol and Schoenflies symbol of every setting."""
-    return {
-        setting: (system, symbol, schoenflies)
-        for system, rows in _CLASSES.items()
-        for symbol, schoenflies, others in rows
-        for setting in (symbol, *others)
-    }
-
-
-@cache
 def _generators(symbol: str) -> tuple[ExactTensor, ...]:
-    system = _settings()[symbol][0]
+    system = settings()[symbol].system
     if system == "spherical":
         return (-_IDENTITY,) if symbol == "O(3)" else ()
     places = re.findall(r"(-?)([1-9∞m])(/m)?", symbol)

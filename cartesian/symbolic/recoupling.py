@@ -24,7 +24,7 @@ from functools import cache
 from itertools import product
 from math import factorial, prod
 
-from cartesian.symbolic.coupling import _transvectant, compact_coupling, coupling_norm_squared
+from cartesian.symbolic.coupling import transvectant, compact_coupling, coupling_norm_squared
 from cartesian.symbolic.exact import ExactTensor, exact, sqrt, sum_parts
 
 
@@ -66,7 +66,7 @@ def symbol_3j(l1: int, l2: int, l3: int, orders: Sequence[int] | None = None) ->
     squared = Fraction(1, factorial(total + 1))
     for l, m in zip(degrees, orders, strict=True):
         squared *= Fraction(factorial(l + m) * factorial(l - m), factorial(total - 2 * l))
-    return sqrt(squared) * _transvectant(l1, l2, l3, m1, m2) * (-1) ** (l1 + l2 + abs(m3))
+    return sqrt(squared) * transvectant(l1, l2, l3, m1, m2) * (-1) ** (l1 + l2 + abs(m3))
 
 
 def symbol_6j(a: int, b: int, c: int, d: int, e: int, f: int) -> ExactTensor:

@@ -19,7 +19,7 @@ import numpy as np
 
 from cartesian.spec import Irrep, Irreps
 from cartesian.symbolic.characters import irreps_of_weights, product_weights, symmetric_weights
-from cartesian.symbolic.coupling import _transvectant
+from cartesian.symbolic.coupling import transvectant
 from cartesian.symbolic.trees import Factor, Tree
 
 _PRIME = 2**31 - 1  # residues multiply without overflow in int64
@@ -159,7 +159,7 @@ def _integer_coupling(left: int, right: int, out: int) -> tuple[np.ndarray, ...]
     entries = []
     for m1, m2 in product(range(-left, left + 1), range(-right, right + 1)):
         m3 = m1 + m2
-        if abs(m3) <= out and (number := _transvectant(left, right, out, m1, m2)):
+        if abs(m3) <= out and (number := transvectant(left, right, out, m1, m2)):
             inverse = pow(comb(2 * out, out + m3), -1, _PRIME)
             entries.append((left + m1, right + m2, out + m3, number * inverse % _PRIME))
     return tuple(np.array(entries, dtype=np.int64).T)

@@ -48,8 +48,9 @@ class RMSNorm(nn.Module):
 class LayerNorm(RMSNorm):
     r"""Subtract the mean over channels from `0e` blocks, then divide all blocks by their root mean square.
 
-    $$x_c \mapsto \frac{w_c\, y_c}{\sqrt{\langle y^2 \rangle + \epsilon}} + b_c, \qquad
-      T_{oc} \mapsto \frac{w_c\, T_{oc}}{\sqrt{\langle T^2 \rangle + \epsilon}}, \qquad y = x - \langle x \rangle$$
+    $$x_c \mapsto \frac{w_c\, y_c}{\sqrt{\langle y^2 \rangle + \epsilon}} + b_c, \quad
+      T_{oc} \mapsto \frac{w_c\, T_{oc}}{\sqrt{\langle T^2 \rangle + \epsilon}},
+      \quad y = x - \langle x \rangle$$
 
     Args:
         irreps: Irreps of the features.

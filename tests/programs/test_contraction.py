@@ -65,7 +65,7 @@ def test_stf_networks_are_cheaper_than_coupling_what_is_not_declared(formula, fu
     ("formula", "operands"),
     [
         ("iij->j", [Stf(3)]),
-        ("aiibi->abi", [Stf(2, (2,), (4, 3))]),
+        ("ajjbi->abi", [Stf(2, (2,), (4, 3))]),
         ("ij,jkk->i", [(5, 3), Stf(3)]),
         ("ijk,jk->i", [EPSILON, Stf(2)]),
         ("ijk,ijl,klm->m", [EPSILON, EPSILON, Stf(3)]),
@@ -127,9 +127,10 @@ def test_a_summed_index_is_not_shared_if_others_need_it():
 
 
 def test_memory_counts_what_exists_at_one_time():
-    path = contract_path("ij,jk,kl,lm->im", *[(3, 3)] * 4, optimize=[(0, 1), (0, 2), (0, 1)])
-    assert path.largest_intermediate == 9
-    assert path.memory == 18
+    path = contract_path("ij,jk,kl,lm,m->i", (3, 4), (4, 5), (5, 6), (6, 7), (7,))
+    assert [step.shape for step in path.steps] == [(6,), (5,), (4,), (3,)]
+    assert path.largest_intermediate == 6
+    assert path.memory == 11
 
 
 def test_a_path_is_a_value_and_prints_itself():
@@ -186,6 +187,11 @@ def test_arrays_are_looked_at_for_their_shape_only():
 def test_impossible_formulas_say_what_is_wrong(formulas, operands, message):
     with pytest.raises(ValueError, match=message):
         contract_path(formulas, *operands)
+
+
+def test_an_explicit_order_is_refused():
+    with pytest.raises(TypeError, match="explicit order, which means nothing once constants are folded"):
+        contract_path("ij,jk->ik", (2, 2), (2, 2), optimize=[(0, 1)])
 
 
 def test_an_operand_without_a_shape_is_refused():

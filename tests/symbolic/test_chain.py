@@ -63,12 +63,14 @@ def test_the_inverse_is_exact(left, out, odd, normalized):
         assert einsum("ij,jk->ik", matrix, inverse) == identity
 
 
+@settings(max_examples=30)
 @given(degrees, degrees, booleans)
 def test_between_natural_paths_all_is_rational(left, out, odd):
     assert set(chain_matrix(left, out, odd).radicands) <= {1}
     assert set(chain_inverse(left, out, odd).radicands) <= {1}
 
 
+@settings(max_examples=30)
 @given(degrees, degrees, booleans)
 def test_normalized_rows_are_unit_vectors(left, out, odd):
     matrix = chain_matrix(left, out, odd, normalized=True)

@@ -21,9 +21,10 @@ TRIANGLES = [t for t in product(range(5), repeat=3) if abs(t[0] - t[1]) <= t[2] 
 @pytest.mark.parametrize("degrees", TRIANGLES)
 def test_the_formula_evaluates_to_the_compact_coupling(degrees):
     left, right, out = degrees
-    # One pair of frame members per path, on the diagonal of both frames: enough to fix every coefficient.
+    # One pair of frame members per path; others are drawn below.
     a, b = (3 * left) // 2, (2 * right) // 3
-    row = einsum("o,o...->..." if out < 0 else f"o,o{'ijkl'[:out]}->{'ijkl'[:out]}", coupling(*degrees).compact[a, b], frame(out))
+    letters = "ijkl"[:out]
+    row = einsum(f"o,o{letters}->{letters}", coupling(*degrees).compact[a, b], frame(out))
     assert coupling(*degrees).formula.evaluate(A=frame(left)[a], B=frame(right)[b]) == row
 
 
@@ -38,9 +39,7 @@ def test_the_formula_holds_for_any_members_of_the_frames(degrees, data):
 
 @pytest.mark.parametrize("degrees", [t for t in TRIANGLES if sum(t) <= 6])
 def test_the_full_coupling_is_the_compact_one_between_frames(degrees):
-    legs = ["abc"[: degrees[0]], "def"[: degrees[1]], "ghijkl"[: degrees[2]]] if max(degrees) <= 3 else None
-    if legs is None:
-        legs = [letters[:n] for letters, n in zip(("abcd", "efgh", "ijkl"), degrees, strict=True)]
+    legs = [letters[:n] for letters, n in zip(("abcd", "efgh", "ijkl"), degrees, strict=True)]
     formula = f"xyz,x{legs[0]},y{legs[1]},z{legs[2]}->{''.join(legs)}"
     value = coupling(*degrees)
     assert value.full == einsum(formula, value.compact, *(frame(degree) for degree in degrees))
@@ -75,7 +74,10 @@ def test_high_degrees_print_in_brackets_without_expanding(degrees):
         ((1, 1, 2), "1/2 (A_i B_j + A_j B_i) - 1/3 δ_ij A_k B_k"),
         ((1, 2, 1), "A_j B_ij"),
         ((2, 2, 2), "1/2 (A_ik B_jk + A_jk B_ik) - 1/3 δ_ij A_kl B_kl"),
-        ((1, 2, 3), "1/3 (A_i B_jk + A_j B_ik + A_k B_ij) - 2/15 (δ_ij A_l B_kl + δ_ik A_l B_jl + δ_jk A_l B_il)"),
+        (
+            (1, 2, 3),
+            "1/3 (A_i B_jk + A_j B_ik + A_k B_ij) - 2/15 (δ_ij A_l B_kl + δ_ik A_l B_jl + δ_jk A_l B_il)",
+        ),
         ((2, 2, 4), "1/6 {A_ij B_kl} - 1/21 {δ_ij A_km B_lm} + 2/105 {δ_ij δ_kl A_mn B_mn}"),
     ],
 )

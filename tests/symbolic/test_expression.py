@@ -68,7 +68,9 @@ def test_a_product_has_the_components_of_the_sum_written_out(data, drawn):
     made = expression(factors)
     assert made.indices == tuple(free) or made.is_zero
     used = {name: values[name] for name in made.symbols}
-    np.testing.assert_allclose(made.evaluate(**used).numpy(), expected, atol=1e-12 * (1 + abs(expected).max()))
+    np.testing.assert_allclose(
+        made.evaluate(**used).numpy(), expected, atol=1e-12 * (1 + abs(expected).max())
+    )
 
 
 @given(st.data(), products())
@@ -115,6 +117,8 @@ def test_a_bracket_is_the_mean_over_permutations(order):
     mean = direction("ij") * delta("kl")
     assert plain.symmetrise("ijkl") == mean.symmetrise("ijkl")
     assert mean.symmetrise("ij").symmetrise("kl") == mean
+    pairs = (delta("ik") * delta("jl") + delta("il") * delta("jk")) / 2
+    assert (delta("ik") * delta("jl")).symmetrise("ij").symmetrise("kl") == pairs
 
 
 def test_tensors_of_expressions_are_like_other_exact_tensors():

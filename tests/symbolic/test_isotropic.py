@@ -1,10 +1,11 @@
 """Isotropic tensors against known counts, dense contraction, and averages over a finite group."""
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,7 +16,13 @@ from cartesian.symbolic.linear_algebra import rank
 
 INDEPENDENT = [1, 0, 1, 1, 3, 6, 15, 36, 91, 232, 603, 1585, 4213]
 PRODUCTS = [1, 0, 1, 1, 3, 10, 15, 105, 105, 1260, 945, 17325, 10395]
-small = [(n, 3, "SO") for n in range(7)] + [(4, 2, "SO"), (5, 2, "SO"), (6, 2, "O"), (4, 4, "SO"), (5, 3, "O")]
+small = [(n, 3, "SO") for n in range(7)] + [
+    (4, 2, "SO"),
+    (5, 2, "SO"),
+    (6, 2, "O"),
+    (4, 4, "SO"),
+    (5, 3, "O"),
+]
 
 
 @pytest.mark.parametrize("number", range(13))
@@ -48,7 +55,10 @@ def test_the_rank_of_the_gram_matrix_is_the_count(number):
     tensors = isotropic(number)
     assert rank(rows(tensors.gram)) == tensors.count == len(tensors.independent)
     chosen = [tensors.products.index(item) for item in tensors.independent]
-    block = [{j: row[k] for j, k in enumerate(chosen) if k in row} for row in map(rows(tensors.gram).__getitem__, chosen)]
+    block = [
+        {j: row[k] for j, k in enumerate(chosen) if k in row}
+        for row in map(rows(tensors.gram).__getitem__, chosen)
+    ]
     assert rank(block) == tensors.count
     assert tensors.relations.shape == (PRODUCTS[number] - INDEPENDENT[number], PRODUCTS[number])
 
@@ -63,7 +73,7 @@ def test_the_independent_set_spans_in_other_cases(number, dimension):
 
 
 def rows(gram):
-    result = [{} for _ in range(gram.shape[0])]
+    result: list[dict[int, Fraction]] = [{} for _ in range(gram.shape[0])]
     for (i, j), value in gram.entries():
         result[i][j] = value.fraction()
     return result
@@ -82,14 +92,12 @@ def test_relations_are_sums_of_products_that_vanish(number, dimension, group):
     np.testing.assert_array_equal(tensors.relations.numpy() @ components(tensors), 0)
 
 
-def test_the_first_relation_is_antisymmetrisation_over_four_indices():
-    total = sum((item * value for (_, k), value in first_relation() for item in [isotropic(5).products[k]]), 0 * epsilon("ijk") * delta("lm"))
+def test_a_relation_of_rank_5_is_an_expression_whose_components_vanish():
+    tensors = isotropic(5)
+    row = tensors.relations[0]
+    total = sum((tensors.products[k] * value for (k,), value in row.entries()), 0 * tensors.products[0])
     assert not total.is_zero
     assert total.tensor.is_zero
-
-
-def first_relation():
-    return [((i, k), value) for (i, k), value in isotropic(5).relations.entries() if i == 0]
 
 
 @pytest.mark.parametrize(("number", "dimension", "group"), small)
@@ -122,7 +130,8 @@ def test_the_isotropic_part_is_the_mean_over_the_icosahedral_group(number, data)
         np.testing.assert_allclose(expected, mean, atol=1e-12)
 
 
-@given(st.sampled_from([(6, 3), (7, 3), (6, 2), (4, 5), (5, 5)]), st.integers(0, 2**32 - 1))
+@settings(max_examples=30)
+@given(st.sampled_from([(6, 3), (6, 2), (4, 4)]), st.integers(0, 2**32 - 1))
 def test_the_isotropic_part_is_invariant_and_what_is_left_has_none(case, seed):
     number, dimension = case
     generator = np.random.default_rng(seed)
@@ -185,7 +194,7 @@ def act(matrix: np.ndarray, tensor: np.ndarray) -> np.ndarray:
 
 def icosahedral() -> list[np.ndarray]:
     golden = (1 + 5**0.5) / 2
-    turn = np.array([[-1, 1 / golden, golden], [-1 / golden, golden, -1], [-golden, -1, 1 / golden]]) / -2
+    turn = np.array([[1, 1 / golden, golden], [1 / golden, golden, -1], [-golden, 1, 1 / golden]]) / 2
     found = [np.eye(3)]
     for element in found:
         for generator in (turn, np.roll(np.eye(3), 1, 0)):

@@ -46,10 +46,13 @@ def test_placements_are_the_distinct_permutations(graph, groups):
     sign, form = representative(graph, groups)
     if not sign:
         assert any(
-            canonical(renamed(graph, {a: b, b: a})) == (-1, graph) for group in groups for a in group for b in group
+            canonical(renamed(graph, {a: b, b: a})) == (-1, graph)
+            for group in groups
+            for a in group
+            for b in group
         )
         return
-    assert dict((form, sign) for sign, form in placements(graph, groups)) == expected
+    assert {form: sign for sign, form in placements(graph, groups)} == expected
     assert count_placements(graph, groups) == len(expected)
     assert expected[form] == sign
     assert all(representative(other, groups) == (factor * sign, form) for other, factor in expected.items())

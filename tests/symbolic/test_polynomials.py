@@ -20,6 +20,7 @@ def polynomials(draw, rows=2, largest=3):
     return Polynomials(degree, exact([draw(row) for _ in range(rows)]))
 
 
+@settings(max_examples=30)
 @given(polynomials(), polynomials(rows=3), points)
 def test_values_of_products_are_products_of_values(left, right, point):
     values = left.outer(right).evaluate(point)
@@ -29,6 +30,7 @@ def test_values_of_products_are_products_of_values(left, right, point):
             assert values[a, b] == left.evaluate(point)[a] * right.evaluate(point)[b]
 
 
+@settings(max_examples=30)
 @given(polynomials(), st.integers(0, 2), points)
 def test_the_radius_multiplies_values_by_its_power(array, power, point):
     squared = point.norm_squared()
@@ -48,6 +50,7 @@ def test_derivatives_and_rendering_are_those_of_sympy(array):
         assert sympy.expand(theirs - laplacian[row]) == 0
 
 
+@settings(max_examples=30)
 @given(polynomials(), points)
 def test_float_values_are_the_exact_ones(array, point):
     np.testing.assert_allclose(
@@ -55,6 +58,7 @@ def test_float_values_are_the_exact_ones(array, point):
     )
 
 
+@settings(max_examples=30)
 @given(polynomials())
 def test_a_homogeneous_polynomial_is_an_eigenfunction_of_r_times_the_gradient(array):
     place = Polynomials(1, exact([[0, 0, 1], [0, 1, 0], [1, 0, 0]]))

@@ -74,9 +74,7 @@ def test_torch_tensors_keep_their_dtype_and_gradient():
     values = torch.arange(18.0).reshape(2, 3, 3).requires_grad_()
     image = projector(2).apply(values)
     assert image.dtype == torch.float32
-    np.testing.assert_allclose(
-        image.detach().numpy(), projector(2).apply(values.detach().numpy()), atol=1e-6
-    )
+    np.testing.assert_allclose(image.detach().numpy(), projector(2).apply(values.detach().numpy()), atol=1e-6)
     image[0, 0, 1].backward()
     np.testing.assert_allclose(values.grad[0].numpy(), projector(2).numpy()[0, 1], atol=1e-7)
     assert projector(2).apply(torch.eye(3, dtype=torch.int64)).dtype == torch.float64

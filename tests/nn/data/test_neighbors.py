@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_a_cutoff_beyond_many_cells_counts_all_images():
 )
 def test_bad_structures_are_named_with_the_atom_and_the_remedy(arguments, message):
     with pytest.raises(ValueError, match=message):
-        neighbors(*arguments, name="a.xyz:3")
+        partial(neighbors, name="a.xyz:3")(*arguments)
 
 
 def test_without_a_name_errors_speak_of_the_structure():

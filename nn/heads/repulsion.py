@@ -1,0 +1,73 @@
+"""The repulsion of nuclei at short range, known without training."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cartesian.nn.graph import Graph, safe_norm
+from cartesian.nn.heads.charges import COULOMB
+from cartesian.nn.heads.tables import Tables
+from cartesian.nn.radial.envelopes import PolynomialEnvelope
+
+# Factors and exponents of the universal screening function.
+SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
+
+
+class ZBL(Tables):
+    r"""Screened repulsion of nuclei, after Ziegler, Biersack and Littmark; half of a pair for either atom.
+
+    $$E_i = \frac{k_e}{2} \sum_{j \to i} \frac{Z_i Z_j}{d}\, \varphi(d / a)\, u(d / r_{ij}), \qquad
+      a = \frac{a_0}{Z_i^p + Z_j^p}$$
+
+    with $\varphi$ a sum of four exponentials and $u$ the polynomial envelope. It reaches to the sum of
+    the covalent radii, or to a cutoff of one's own.
+
+    Args:
+        cutoff: $r_{ij}$ of all pairs, in Å; by default the sum of the covalent radii.
+        power: Of the envelope.
+        length: $a_0$, in Å.
+        exponent: $p$.
+
+    Shape:
+        A graph to the energy of each atom, `(nodes,)`, in eV. Only edges of the graph count.
+
+    Raises:
+        ModuleNotFoundError: If `ase` is missing, from which the radii come.
+
+    Source:
+        J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter (1985);
+        radii of B. Cordero et al., Dalton Trans. 2832 (2008).
+    """
+
+    radii: Tensor
+
+    def __init__(
+        self, cutoff: float | None = None, power: int = 6, length: float = 0.46850, exponent: float = 0.23
+    ) -> None:
+        super().__init__()
+        self.cutoff, self.length, self.exponent = cutoff, float(length), float(exponent)
+        self.envelope = PolynomialEnvelope(1.0, power)
+        if cutoff is None:
+            try:
+                from ase.data import covalent_radii
+            except ModuleNotFoundError:
+                raise ModuleNotFoundError(
+                    "covalent radii need ase: pip install 'cartesian-tensors[nn]', or give a cutoff",
+                    name="ase",
+                ) from None
+            self.register_buffer("radii", torch.from_numpy(np.array(covalent_radii)), persistent=False)
+        elif not cutoff > 0:
+            raise ValueError(f"a cutoff is a positive length in Å, not {cutoff!r}")
+
+    def forward(self, graph: Graph) -> Tensor:
+        """Energy of each atom."""
+        lengths = safe_norm(graph.vectors)
+        numbers = graph.atomic_numbers[torch.stack([graph.senders, graph.receivers])]
+        Z = numbers.to(lengths)
+        reach = self.radii[numbers].sum(0).to(lengths) if self.cutoff is None else self.cutoff
+        x = lengths * Z.pow(self.exponent).sum(0) / self.length
+        screening = sum(factor * torch.exp(-rate * x) for factor, rate in SCREENING)
+        # An edge from an atom to itself is no pair.
+        inverse = torch.where(lengths > 0, 1 / torch.where(lengths > 0, lengths, 1.0), 0.0)
+        pairs = 0.5 * COULOMB * Z.prod(0) * inverse * screening * self.envelope(lengths / reach)
+        return graph.sum_receivers(pairs)
