@@ -72,7 +72,10 @@ class CouplingChain:
         blocks = {0: xp.moveaxis(tensor, self._axes, list(range(1, self.rank + 1))).reshape(1, -1, 1)}
         for stage in self._stages:
             blocks = stage.forward(blocks)
-        flat = [xp.moveaxis(blocks[irrep.degree], 0, 2).reshape(len(tensor), -1) for _, irrep in self.irreps]
+        flat = [
+            xp.moveaxis(blocks[irrep.degree], 0, 2).reshape(len(tensor), count * irrep.dim)
+            for count, irrep in self.irreps
+        ]
         return _joined(flat or [tensor.reshape(-1, 3**self.rank)[:, :0]], 1)
 
     def _backward(self, flat: Any) -> Any:

@@ -135,7 +135,7 @@ class TensorSpace:
                 )
         xp = namespace(*given.values())
         blocks = [
-            xp.stack([given[irrep, s] for s in range(1, count + 1)], -1).reshape(*batch, -1)
+            xp.stack([given[irrep, s] for s in range(1, count + 1)], -1).reshape(*batch, count * irrep.dim)
             for count, irrep in self.irreps
         ]
         return self.from_irreps(xp.concatenate(blocks, -1) if blocks else np.zeros(0))
@@ -214,6 +214,7 @@ class TensorSpace:
 
     def _check_symmetry(self, flat: Any, tolerance: float) -> None:
         xp = namespace(flat)
+        flat = flat if xp is np else flat.detach()
         for permutation, sign in self.symmetry.generators:
             moved = xp.moveaxis(flat, [i + 1 for i in permutation], list(range(1, self.rank + 1)))
             deviation = float(abs(flat - sign * moved).max())

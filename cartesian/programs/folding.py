@@ -13,7 +13,8 @@ from math import prod
 
 from cartesian.programs.formula import Formula, fresh_letters
 from cartesian.programs.network import Constant, Network, Operand, Stf, Term, Variable, contraction
-from cartesian.symbolic.exact import ExactTensor, einsum
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor
 from cartesian.symbolic.harmonics import frame
 
 # Larger products are left to floating point: an exact one takes about a microsecond per entry.

@@ -15,7 +15,7 @@ import numpy as np
 
 from cartesian.programs.lanes import LaneLeg, Lanes, Recorder, differentiate, pruned
 from cartesian.spec import Irrep, Irreps
-from cartesian.symbolic.exact import einsum
+from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.powers import symmetric_power
 
 Monomial = tuple[int, ...]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import permutations, product
 
-from cartesian.symbolic.exact import ExactTensor, einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact
 from cartesian.symbolic.index_graph import IndexGraph, named_legs, signature
 
 

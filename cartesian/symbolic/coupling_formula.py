@@ -21,7 +21,8 @@ import numpy as np
 from cartesian.spec import Irrep, Path
 from cartesian.symbolic.counts import spread, spread_nnz
 from cartesian.symbolic.coupling import compact_coupling, coupling_norm_squared
-from cartesian.symbolic.exact import ExactTensor, einsum, sqrt, sum_parts
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, sqrt, sum_parts
 from cartesian.symbolic.expression import Expression
 from cartesian.symbolic.factors import delta, epsilon, stf
 from cartesian.symbolic.harmonics import arrangements, frame_polynomials, monomials

@@ -37,7 +37,8 @@ from cartesian.spec.orbits import components, exchangeable, group_of
 from cartesian.spec.permutations import SignedPermutation
 from cartesian.spec.symmetry import IndexSymmetry
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt
 from cartesian.symbolic.index_exchange import exchange, step_norm_squared, steps
 from cartesian.symbolic.linear_algebra import Row, inner, nullspace, orthogonal
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from numbers import Rational
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class ExactTensor:
     r"""An immutable sparse tensor with entries $\frac{1}{d}\sum_r n_r\sqrt{r}$.
 
     Build one with `ExactTensor.from_entries`, `exact` or `sqrt`; a tensor of shape `()` is an
-    exact number. `+`, `-`, `*` by numbers, `einsum`, `==` and `hash` are exact.
+    exact number. `+`, `-`, `*` by numbers, `==` and `hash` are exact; so is `einsum`.
 
     Attributes:
         shape: Number of components along each axis.
@@ -92,6 +93,11 @@ class ExactTensor:
         return tuple(self._parts)
 
     @property
+    def parts(self) -> Mapping[int, Mapping[int, int]]:
+        """The nonzero numerators by flat index, for every radicand."""
+        return MappingProxyType(self._parts)
+
+    @property
     def is_zero(self) -> bool:
         """Whether every component vanishes."""
         return not self._parts
@@ -99,7 +105,15 @@ class ExactTensor:
     def entries(self) -> Iterator[tuple[tuple[int, ...], "ExactTensor"]]:
         """Index and value of every nonzero component, in order."""
         for flat in self._support():
-            yield self._unravel(flat), self._entry(flat)
+            yield self.unravel(flat), self._entry(flat)
+
+    def unravel(self, flat: int) -> tuple[int, ...]:
+        """Index of the component with a flat index."""
+        index = []
+        for n in reversed(self.shape):
+            flat, i = divmod(flat, n)
+            index.append(i)
+        return tuple(reversed(index))
 
     # --- arithmetic
 
@@ -142,7 +156,7 @@ class ExactTensor:
         parts: Parts = defaultdict(lambda: defaultdict(int))
         for s, factors in number._parts.items():
             for r, part in tensor._parts.items():
-                root, radicand = _root_product(r, s)
+                root, radicand = root_product(r, s)
                 factor, sums = root * factors[0], parts[radicand]
                 for i, n in part.items():
                     sums[i] += factor * n
@@ -191,14 +205,25 @@ class ExactTensor:
 
     def norm_squared(self) -> "ExactTensor":
         """Sum of the squared moduli of all components."""
-        letters = _letters(self.ndim)
-        return einsum(f"{letters},{letters}->", self, self.conjugate())
+        parts: Parts = defaultdict(lambda: defaultdict(int))
+        for r, part in self._parts.items():
+            for s, other in self._parts.items():
+                root, radicand = root_product(r, s)
+                sign = -1 if s < 0 else 1  # of the complex conjugate
+                parts[radicand][0] += sign * root * sum(n * other[i] for i, n in part.items() if i in other)
+        return ExactTensor((), parts, self.denominator**2)
 
     def transpose(self, *axes: int) -> "ExactTensor":
         """Tensor with its axes in another order, or reversed if none is given."""
         axes = axes or tuple(reversed(range(self.ndim)))
-        letters = _letters(self.ndim)
-        return einsum(f"{letters}->{''.join(letters[a] for a in axes)}", self)
+        if sorted(axes) != list(range(self.ndim)):
+            raise ValueError(f"axes {axes} are no order of the {self.ndim} axes of an exact tensor")
+        shape = tuple(self.shape[a] for a in axes)
+        strides = [0] * self.ndim
+        for k, a in enumerate(axes):
+            strides[a] = math.prod(shape[k + 1 :])
+        parts = {r: {self._ravel(i, strides): n for i, n in part.items()} for r, part in self._parts.items()}
+        return ExactTensor(shape, parts, self.denominator)
 
     def reshape(self, *shape: int) -> "ExactTensor":
         """The same components, in the same order, along other axes."""
@@ -291,7 +316,7 @@ class ExactTensor:
             lines = [" & ".join(cells[row * width : (row + 1) * width]) for row in range(rows)]
             return r"\begin{pmatrix} " + r" \\ ".join(lines) + r" \end{pmatrix}"
         items = (
-            f"T_{{{','.join(map(str, self._unravel(i)))}}} = {self._latex_entry(i)}" for i in self._support()
+            f"T_{{{','.join(map(str, self.unravel(i)))}}} = {self._latex_entry(i)}" for i in self._support()
         )
         return r",\quad ".join(items) or "0"
 
@@ -308,12 +333,9 @@ class ExactTensor:
     def _support(self) -> list[int]:
         return sorted(set().union(*self._parts.values())) if self._parts else []
 
-    def _unravel(self, flat: int) -> tuple[int, ...]:
-        index = []
-        for n in reversed(self.shape):
-            flat, i = divmod(flat, n)
-            index.append(i)
-        return tuple(reversed(index))
+    def _ravel(self, flat: int, strides: list[int]) -> int:
+        """Flat index after the components are stored with other strides."""
+        return sum(i * stride for i, stride in zip(self.unravel(flat), strides, strict=True))
 
     def _entry(self, flat: int) -> "ExactTensor":
         return ExactTensor(
@@ -404,29 +426,6 @@ def sqrt(value: Rational | int) -> ExactTensor:
     return ExactTensor((), {sign * radicand: {0: root}}, value.denominator)
 
 
-def einsum(formula: str, *tensors: ExactTensor) -> ExactTensor:
-    """Exact contraction of tensors in the notation of `numpy.einsum`, with explicit output.
-
-    Operands are taken in from left to right; an index is summed as soon as nobody further
-    right, nor the output, has it.
-
-    >>> einsum("ij,ji->", exact([[1, 2], [3, 4]]), exact([[1, 0], [0, 1]]))
-    5
-    """
-    inputs, output = _parse_einsum(formula, tensors)
-    sizes: dict[str, int] = {}
-    for letters, tensor in zip(inputs, tensors, strict=True):
-        for letter, n in zip(letters, tensor.shape, strict=True):
-            if sizes.setdefault(letter, n) != n:
-                raise ValueError(f"index {letter!r} of {formula!r} has lengths {sizes[letter]} and {n}")
-    needed = [set(output).union(*inputs[k + 1 :]) for k in range(len(inputs))]
-    letters, result = _reduced(inputs[0], tensors[0], needed[0])
-    for k in range(1, len(inputs)):
-        right_letters, right = _reduced(inputs[k], tensors[k], needed[k] | set(letters))
-        letters, result = _contracted(letters, result, right_letters, right, needed[k])
-    return _arranged(letters, result, output, sizes)
-
-
 def split_square(n: int) -> tuple[int, int]:
     """The pair $(a, r)$ with $n = a^2 r$ and $r$ squarefree, for $n > 0$."""
     root, radicand, factor = 1, 1, 2
@@ -444,8 +443,8 @@ def split_square(n: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=65536)
-def _root_product(r: int, s: int) -> tuple[int, int]:
-    r"""$\sqrt r\sqrt s = a \sqrt t$ for squarefree integers; $\sqrt{-1}\sqrt{-1} = -1$."""
+def root_product(r: int, s: int) -> tuple[int, int]:
+    r"""The pair $(a, t)$ with $\sqrt r\sqrt s = a \sqrt t$, all squarefree; $\sqrt{-1}\sqrt{-1} = -1$."""
     common = math.gcd(r, s)
     sign = -1 if r < 0 and s < 0 else 1
     return sign * common, (r // common) * (s // common)
@@ -469,80 +468,3 @@ def _flatten(value: Any, shape: tuple[int, ...]) -> list[Any]:
             f"nested sequences of unequal lengths make no tensor: expected {shape[0]} items in {value!r}"
         )
     return [item for part in value for item in _flatten(part, shape[1:])]
-
-
-def _letters(n: int) -> str:
-    return "".join(chr(ord("a") + i) if i < 26 else chr(ord("A") + i - 26) for i in range(n))
-
-
-def _parse_einsum(formula: str, tensors: Sequence[ExactTensor]) -> tuple[list[str], str]:
-    left, arrow, output = formula.replace(" ", "").partition("->")
-    inputs = left.split(",")
-    if not arrow or len(inputs) != len(tensors):
-        raise ValueError(
-            f"{formula!r} must name one index list per operand ({len(tensors)}) and an output after '->'"
-        )
-    for letters, tensor in zip(inputs, tensors, strict=True):
-        if len(letters) != tensor.ndim:
-            raise ValueError(
-                f"{letters!r} in {formula!r} names {len(letters)} indices of a tensor of shape {tensor.shape}"
-            )
-    if len(set(output)) != len(output) or not set(output) <= set(left):
-        raise ValueError(f"the output {output!r} of {formula!r} must name distinct indices of the operands")
-    return inputs, output
-
-
-# A tensor on its way through einsum: numerators by index tuple and radicand, one denominator.
-_Sparse = tuple[dict[int, dict[tuple[int, ...], int]], int]
-
-
-def _reduced(letters: str, tensor: ExactTensor, needed: set[str]) -> tuple[str, _Sparse]:
-    """Diagonals taken and indices summed that nobody else needs."""
-    kept = "".join(dict.fromkeys(letter for letter in letters if letter in needed))
-    where = [letters.index(letter) for letter in kept]
-    repeated = [(k, letters.index(letter)) for k, letter in enumerate(letters) if letters.index(letter) != k]
-    parts: dict[int, dict[tuple[int, ...], int]] = {}
-    for r, part in tensor._parts.items():
-        sums: dict[tuple[int, ...], int] = defaultdict(int)
-        for flat, n in part.items():
-            index = tensor._unravel(flat)
-            if all(index[a] == index[b] for a, b in repeated):
-                sums[tuple([index[w] for w in where])] += n
-        parts[r] = sums
-    return kept, (parts, tensor.denominator)
-
-
-def _contracted(
-    left_letters: str, left: _Sparse, right_letters: str, right: _Sparse, needed: set[str]
-) -> tuple[str, _Sparse]:
-    shared = [letter for letter in left_letters if letter in right_letters]
-    kept_left = [letter for letter in left_letters if letter in needed]
-    kept_right = [letter for letter in right_letters if letter in needed and letter not in left_letters]
-    left_shared, left_kept = ([left_letters.index(x) for x in group] for group in (shared, kept_left))
-    right_shared, right_kept = ([right_letters.index(x) for x in group] for group in (shared, kept_right))
-    parts: dict[int, dict[tuple[int, ...], int]] = defaultdict(lambda: defaultdict(int))
-    for s, right_part in right[0].items():
-        groups: dict[tuple[int, ...], list[tuple[tuple[int, ...], int]]] = defaultdict(list)
-        for index, n in right_part.items():
-            groups[tuple([index[k] for k in right_shared])].append((tuple([index[k] for k in right_kept]), n))
-        for r, left_part in left[0].items():
-            root, radicand = _root_product(r, s)
-            sums = parts[radicand]
-            for index, n in left_part.items():
-                partners = groups.get(tuple([index[k] for k in left_shared]))
-                if partners:
-                    head, n = tuple([index[k] for k in left_kept]), n * root
-                    for tail, m in partners:
-                        sums[head + tail] += n * m
-    return "".join(kept_left + kept_right), (parts, left[1] * right[1])
-
-
-def _arranged(letters: str, sparse: _Sparse, output: str, sizes: dict[str, int]) -> ExactTensor:
-    where = [letters.index(letter) for letter in output]
-    shape = tuple(sizes[letter] for letter in output)
-    strides = [math.prod(shape[k + 1 :]) for k in range(len(shape))]
-    parts = {
-        r: {sum(index[w] * s for w, s in zip(where, strides, strict=True)): n for index, n in part.items()}
-        for r, part in sparse[0].items()
-    }
-    return ExactTensor(shape, parts, sparse[1])

@@ -66,7 +66,7 @@ def frame(degree: int) -> ExactTensor:
     r"""The orthonormal frame as full Cartesian tensors: shape `(2ℓ+1, 3, …, 3)`.
 
     Examples:
-        >>> from cartesian.symbolic.exact import einsum
+        >>> from cartesian.symbolic.einsum import einsum
         >>> einsum("aij,bij->ab", frame(2), frame(2)).numpy().diagonal()
         array([1., 1., 1., 1., 1.])
     """

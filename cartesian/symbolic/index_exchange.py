@@ -16,7 +16,8 @@ from fractions import Fraction
 from functools import cache
 
 from cartesian.symbolic.coupling import compact_coupling, coupling_norm_squared
-from cartesian.symbolic.exact import ExactTensor, einsum
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor
 
 
 def step_norm_squared(degree: int, out: int) -> Fraction:

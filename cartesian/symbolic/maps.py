@@ -8,7 +8,8 @@ from typing import Protocol
 
 from cartesian.spec.symmetry import IndexSymmetry
 from cartesian.symbolic.decomposition import embedding
-from cartesian.symbolic.exact import ExactTensor, einsum
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor
 
 
 class HasSymmetry(Protocol):

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt
 from cartesian.symbolic.point_group_symbols import CRYSTAL_CLASSES, LIMIT_GROUPS, read_symbol, settings
 
 __all__ = ["CRYSTAL_CLASSES", "LIMIT_GROUPS", "PointGroup", "determinant", "rotation"]

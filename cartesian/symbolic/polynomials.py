@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cartesian.symbolic.exact import ExactTensor, einsum, sum_parts
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, sum_parts
 from cartesian.symbolic.harmonics import Exponents, arrangements, monomials
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from math import prod
 from cartesian.spec import Irrep, Irreps
 from cartesian.symbolic.characters import check_correlation
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt, sum_parts
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt, sum_parts
 from cartesian.symbolic.selection import independent_trees, multiplicities, pattern
 from cartesian.symbolic.tree_polynomials import Monomial, arrangements, scalar_product, tree_polynomial
 from cartesian.symbolic.trees import Factor, Tree, factors

@@ -24,7 +24,7 @@ from functools import cache
 from itertools import product
 from math import factorial, prod
 
-from cartesian.symbolic.coupling import transvectant, compact_coupling, coupling_norm_squared
+from cartesian.symbolic.coupling import compact_coupling, coupling_norm_squared, transvectant
 from cartesian.symbolic.exact import ExactTensor, exact, sqrt, sum_parts
 
 

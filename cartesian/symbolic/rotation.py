@@ -10,7 +10,8 @@ $$D^{(\ell+1)}_{po} = c_{bjp}\, D^{(\ell)}_{ba}\, R_{ji}\, c_{aio}.$$
 from fractions import Fraction
 
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import ExactTensor, einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact
 
 
 def cayley(x: int | Fraction, y: int | Fraction, z: int | Fraction) -> ExactTensor:

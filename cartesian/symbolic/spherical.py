@@ -9,7 +9,8 @@ bases of the harmonic polynomials, so one unitary matrix per degree leads from o
 from fractions import Fraction
 from functools import cache
 
-from cartesian.symbolic.exact import ExactTensor, einsum, sqrt, sum_parts
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, sqrt, sum_parts
 from cartesian.symbolic.harmonics import arrangements, frame_polynomials, monomials
 
 

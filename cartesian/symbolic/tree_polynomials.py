@@ -9,7 +9,8 @@ from functools import lru_cache
 from math import factorial, prod
 
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sum_parts
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sum_parts
 from cartesian.symbolic.trees import Tree
 
 Monomial = tuple[int, ...]

@@ -20,19 +20,21 @@ def columns(symmetry: IndexSymmetry) -> np.ndarray:
 
 
 @settings(max_examples=30)
-@given(index_symmetries(max_rank=4), st.integers(1, 2**8))
-def test_the_chain_computes_what_the_exact_embeddings_say(symmetry, chunk):
+@given(index_symmetries(max_rank=4), st.integers(1, 2**8), st.integers(0, 3))
+def test_the_chain_computes_what_the_exact_embeddings_say(symmetry, chunk, batch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coupling_chain, "_DENSE", 0)
         patch.setattr(coupling_chain, "_CHUNK", chunk)
         chain = CouplingChain(symmetry)
         assert chain.dense is None or symmetry.dim == 0
         rng = np.random.default_rng(chunk)
-        tensor = rng.normal(size=(3, *[3] * symmetry.rank))
+        tensor = rng.normal(size=(batch, *[3] * symmetry.rank))
         flat = chain.forward(tensor)
         expected = columns(symmetry)
-        np.testing.assert_allclose(flat, tensor.reshape(3, -1) @ expected, atol=1e-12)
-        np.testing.assert_allclose(chain.backward(flat).reshape(3, -1), flat @ expected.T, atol=1e-12)
+        np.testing.assert_allclose(flat, tensor.reshape(-1, 3**symmetry.rank) @ expected, atol=1e-12)
+        np.testing.assert_allclose(
+            chain.backward(flat).reshape(-1, 3**symmetry.rank), flat @ expected.T, atol=1e-12
+        )
 
 
 @given(index_symmetries(max_rank=4))

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -43,7 +45,7 @@ batches = st.lists(st.integers(0, 3), max_size=2).map(tuple)
 def test_joining_undoes_splitting_and_norms_add_up(space, batch, seed):
     tensor = space.project(drawn(space, seed, *batch))
     parts = space.split(tensor)
-    assert [key for key in parts] == [(i, s) for n, i in space.irreps for s in range(1, n + 1)]
+    assert list(parts) == [(i, s) for n, i in space.irreps for s in range(1, n + 1)]
     np.testing.assert_allclose(space.join(parts), tensor, atol=1e-12)
     squared = sum((part**2).sum(-1) for part in parts.values())
     np.testing.assert_allclose((tensor.reshape(*batch, -1) ** 2).sum(-1), squared, atol=1e-11)
@@ -71,8 +73,6 @@ def test_parts_transform_as_irreps_under_rotations_and_reflections(space, matrix
 
 @given(spaces(max_rank=4), seeds)
 def test_projecting_takes_the_mean_over_the_group(space, seed):
-    from itertools import permutations
-
     tensor = drawn(space, seed)
     group = [(p, s) for p in permutations(range(space.rank)) if (s := space.symmetry.group.sign(p))]
     expected = np.mean([s * tensor.transpose(p) for p, s in group], 0)
@@ -219,6 +219,6 @@ def test_parts_that_are_missing_unknown_or_of_wrong_shape():
     with pytest.raises(ValueError, match=r"the part \(2e, 1\) is missing: .* 1x0e\+1x2e"):
         space.join({("0e", 1): np.zeros(1)})
     with pytest.raises(ValueError, match=r"the part \(2e, 2\) is unknown"):
-        space.join({**parts, (Irrep("2e"), 2): np.zeros(5)})
+        space.join(parts | {(Irrep("2e"), 2): np.zeros(5)})
     with pytest.raises(ValueError, match=r"the part \(2e, 1\) has shape \(4,\), expected \(5,\)"):
         space.join({("0e", 1): np.zeros(1), ("2e", 1): np.zeros(4)})

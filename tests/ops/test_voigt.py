@@ -95,6 +95,7 @@ def test_torch_gives_what_numpy_gives_and_gradients(matrix):
     again = STIFFNESS.to_voigt(full, "compliance")
     again.sum().backward()
     np.testing.assert_array_equal(again.detach().numpy(), matrix)
+    assert form.grad is not None
     np.testing.assert_array_equal(form.grad.numpy(), np.ones((2, 6, 6)))
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cartesian.symbolic.coupling import compact_coupling, coupling_norm_squared
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.symbolic.harmonics import frame
 
 EPSILON = exact([[[(i - j) * (j - k) * (k - i) // 2 for k in range(3)] for j in range(3)] for i in range(3)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cartesian.spec import Irrep, Path
 from cartesian.symbolic.coupling_formula import Coupling, coupling
-from cartesian.symbolic.exact import einsum
+from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.factors import epsilon
 from cartesian.symbolic.harmonics import frame
 from cartesian.symbolic.projector import projector

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cartesian.spec import Irrep
 from cartesian.spec.symmetry import IndexSymmetry
 from cartesian.symbolic.decomposition import decomposition, embedding
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt
 from cartesian.symbolic.harmonics import frame
 from cartesian.testing.strategies import index_symmetries
 

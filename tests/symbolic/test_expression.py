@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartesian.symbolic.exact import ExactTensor, einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt
 from cartesian.symbolic.expression import Expression
 from cartesian.symbolic.factors import delta, direction, epsilon, stf, symmetric
 from cartesian.symbolic.projector import projector

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.symbolic.harmonics import arrangements, frame, frame_polynomials, monomials
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import einsum
+from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.index_exchange import exchange, step_norm_squared, steps
 
 PAIRS = [(p, q) for p in range(5) for q in range(max(0, p - 2), p + 3)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cartesian.spec.symmetry import IndexSymmetry
 from cartesian.symbolic.component_names import component_names, slot_values, slots
-from cartesian.symbolic.exact import einsum
+from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.invariants import invariants
 from cartesian.symbolic.point_groups import CRYSTAL_CLASSES, LIMIT_GROUPS, PointGroup, determinant
 

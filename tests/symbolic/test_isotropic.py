@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cartesian.symbolic.exact import einsum
+from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.factors import delta, epsilon
 from cartesian.symbolic.isotropic import IsotropicTensors, isotropic
 from cartesian.symbolic.linear_algebra import rank

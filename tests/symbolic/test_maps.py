@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartesian.spec.symmetry import IndexSymmetry
-from cartesian.symbolic.exact import einsum, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import sqrt
 from cartesian.symbolic.maps import equivariant_maps
 from cartesian.symbolic.rotation import cayley
 from cartesian.testing.strategies import index_symmetries, orthogonals

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.symbolic.point_groups import (
     CRYSTAL_CLASSES,
     LIMIT_GROUPS,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartesian.symbolic.exact import einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact, sqrt
 from cartesian.symbolic.harmonics import frame_polynomials, monomials
 from cartesian.symbolic.polynomials import Polynomials
 

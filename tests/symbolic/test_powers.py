@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from cartesian.spec import Irrep, Irreps
 from cartesian.symbolic.characters import symmetric_irreps
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.symbolic.powers import symmetric_power
 from cartesian.symbolic.trees import trees
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import einsum, exact, sqrt
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact, sqrt
 from cartesian.symbolic.recoupling import (
     intermediate_degrees,
     natural_6j,

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartesian.symbolic.coupling import compact_coupling
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.symbolic.harmonics import frame
 from cartesian.symbolic.multipoles import harmonic
 from cartesian.symbolic.rotation import cayley, wigner

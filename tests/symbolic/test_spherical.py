@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartesian.symbolic.exact import ExactTensor, einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import ExactTensor, exact
 from cartesian.symbolic.multipoles import harmonic
 from cartesian.symbolic.spherical import complex_frame, polar_frame
 

@@ -5,7 +5,8 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 from cartesian.spec import Irreps, Path
-from cartesian.symbolic.exact import einsum, exact
+from cartesian.symbolic.einsum import einsum
+from cartesian.symbolic.exact import exact
 from cartesian.testing import strategies
 
 IDENTITY = exact([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
