@@ -166,7 +166,7 @@ def _step(before: int, after: int) -> np.ndarray:
 def _combined(rows: np.ndarray | None, block: Any) -> Any:
     if rows is None:
         return block
-    return (constant(rows, block) @ block.reshape(len(block), -1)).reshape(-1, *block.shape[1:])
+    return (constant(rows, block) @ block.reshape(len(block), -1)).reshape(len(rows), *block.shape[1:])
 
 
 def _joined(arrays: list[Any], axis: int) -> Any:

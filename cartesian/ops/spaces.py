@@ -6,11 +6,14 @@ order and their orientation is said in `cartesian.symbolic.decomposition`.
 
 A tensor that is handed in must have the symmetry of the space, within a tolerance; nothing is
 projected silently. `TensorSpace.project` takes any tensor to the nearest one of the space.
+
+The matrices are derived when a space is first used. `torch.compile` takes a function whole if the
+space has been used before and the check is left out, with `tolerance=None`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from typing import Any
 
@@ -31,7 +34,7 @@ TOLERANCE = 1e-5
 Parts = dict[tuple[Irrep, int], Any]
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False)
 class TensorSpace:
     r"""All tensors with an index symmetry.
 
@@ -85,7 +88,7 @@ class TensorSpace:
     @property
     def nbytes(self) -> int:
         """Memory of the matrices that split and join, in bytes."""
-        return _chain(self.symmetry).nbytes
+        return self._chain.nbytes
 
     def split(self, tensor: Any, tolerance: float | None = TOLERANCE) -> Parts:
         r"""Irreducible parts of tensors.
@@ -93,8 +96,7 @@ class TensorSpace:
         Args:
             tensor: `(..., 3, …, 3)`; NumPy or torch.
             tolerance: How far the tensor may be from the symmetry, relative to its largest component;
-                `None` leaves out the check, which a compiled or batched-over function needs, and
-                drops what breaks the symmetry.
+                `None` leaves out the check and drops what breaks the symmetry.
 
         Returns:
             For each irrep and seniority (from 1) the compact part, `(..., 2ℓ+1)`.
@@ -103,9 +105,9 @@ class TensorSpace:
             ValueError: If the shape does not fit, or the tensor breaks the symmetry.
         """
         flat, batch = self._checked(tensor, tolerance)
-        vectors = _chain(self.symmetry).forward(flat)
+        vectors = self._chain.forward(flat)
         parts: Parts = {}
-        for (count, irrep), where in zip(self.irreps, self.irreps.slices, strict=True):
+        for (count, irrep), where in zip(self._chain.irreps, self._chain.irreps.slices, strict=True):
             block = vectors[:, where].reshape(*batch, irrep.dim, count)
             parts |= {(irrep, s + 1): block[..., s] for s in range(count)}
         return parts
@@ -143,18 +145,16 @@ class TensorSpace:
     def to_irreps(self, tensor: Any, tolerance: float | None = TOLERANCE) -> Any:
         """The parts of tensors as flat vectors `(..., dim)`, in the layout of `irreps`."""
         flat, batch = self._checked(tensor, tolerance)
-        return _chain(self.symmetry).forward(flat).reshape(*batch, self.dim)
+        return self._chain.forward(flat).reshape(*batch, self._chain.irreps.dim)
 
     def from_irreps(self, flat: Any) -> Any:
         """Tensors `(..., 3, …, 3)` of flat vectors `(..., dim)`; the inverse of `to_irreps`."""
-        flat = as_array(flat)
-        if flat.ndim < 1 or flat.shape[-1] != self.dim:
-            raise ValueError(
-                f"expected flat vectors (..., {self.dim}) of {self.irreps}, got {tuple(flat.shape)}"
-            )
+        flat, dim = as_array(flat), self._chain.irreps.dim
+        if flat.ndim < 1 or flat.shape[-1] != dim:
+            raise ValueError(f"expected flat vectors (..., {dim}) of {self.irreps}, got {tuple(flat.shape)}")
         batch = tuple(flat.shape[:-1])
-        rows = flat.reshape(prod(batch), self.dim)
-        return _chain(self.symmetry).backward(rows).reshape(*batch, *[3] * self.rank)
+        rows = flat.reshape(prod(batch), dim)
+        return self._chain.backward(rows).reshape(*batch, *[3] * self.rank)
 
     def project(self, tensor: Any) -> Any:
         """The tensors of the space nearest to any tensors `(..., 3, …, 3)`, as for noisy data."""
@@ -224,6 +224,11 @@ class TensorSpace:
                     f"the tensor breaks the symmetry {self.symmetry.letters}={'-' * (sign < 0)}{term}: "
                     f"components differ by {deviation:.2g}; use project() first, or correct the tensor"
                 )
+
+    @cached_property
+    def _chain(self) -> CouplingChain:
+        # Kept by the space as well, where a compiler of functions finds it without running the derivation.
+        return _chain(self.symmetry)
 
     def __str__(self) -> str:
         return f'TensorSpace("{self.symmetry}"): {self.dim} components, {self.irreps}'

@@ -31,7 +31,8 @@ from itertools import product
 from math import comb, factorial, gcd
 
 from cartesian.spec import Path
-from cartesian.symbolic.exact import ExactTensor, split_square
+from cartesian.symbolic.exact import ExactTensor
+from cartesian.symbolic.surds import split_square
 
 
 def coupling_norm_squared(left: int, right: int, out: int) -> Fraction:

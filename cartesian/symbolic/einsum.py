@@ -4,7 +4,8 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from cartesian.symbolic.exact import ExactTensor, root_product
+from cartesian.symbolic.exact import ExactTensor
+from cartesian.symbolic.surds import root_product
 
 
 def einsum(formula: str, *tensors: ExactTensor) -> ExactTensor:

@@ -12,12 +12,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from numbers import Rational
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from cartesian.symbolic import surds
 
 if TYPE_CHECKING:
     import sympy
@@ -156,7 +157,7 @@ class ExactTensor:
         parts: Parts = defaultdict(lambda: defaultdict(int))
         for s, factors in number._parts.items():
             for r, part in tensor._parts.items():
-                root, radicand = root_product(r, s)
+                root, radicand = surds.root_product(r, s)
                 factor, sums = root * factors[0], parts[radicand]
                 for i, n in part.items():
                     sums[i] += factor * n
@@ -189,7 +190,7 @@ class ExactTensor:
         if not irrational:
             return ExactTensor((), {1: {0: self.denominator}}, self._parts[1][0])
         # x = a + b with b all terms that contain √p (p a prime, or -1); (a + b)(a - b) is free of it.
-        prime = _smallest_prime(irrational[0])
+        prime = surds.smallest_prime(irrational[0])
         flips = {r for r in irrational if (r < 0 if prime == -1 else r % prime == 0)}
         flipped = {r: {0: -n[0] if r in flips else n[0]} for r, n in self._parts.items()}
         conjugate = ExactTensor((), flipped, self.denominator)
@@ -208,7 +209,7 @@ class ExactTensor:
         parts: Parts = defaultdict(lambda: defaultdict(int))
         for r, part in self._parts.items():
             for s, other in self._parts.items():
-                root, radicand = root_product(r, s)
+                root, radicand = surds.root_product(r, s)
                 sign = -1 if s < 0 else 1  # of the complex conjugate
                 parts[radicand][0] += sign * root * sum(n * other[i] for i, n in part.items() if i in other)
         return ExactTensor((), parts, self.denominator**2)
@@ -352,23 +353,10 @@ class ExactTensor:
         )
 
     def _latex_entry(self, flat: int) -> str:
-        text = ""
-        for q, r in self._terms(flat):
-            root = r"\mathrm{i}" if r < 0 else ""
-            root += rf"\sqrt{{{abs(r)}}}" if abs(r) != 1 else ""
-            top = f"{'' if abs(q.numerator) == 1 and root else abs(q.numerator)}{root}"
-            body = top if q.denominator == 1 else rf"\frac{{{top}}}{{{q.denominator}}}"
-            text += ("-" if q < 0 else "+" if text else "") + body
-        return text or "0"
+        return surds.latex(self._terms(flat))
 
     def _text_entry(self, flat: int) -> str:
-        text = ""
-        for q, r in self._terms(flat):
-            root = ("i" if r < 0 else "") + (f"√{abs(r)}" if abs(r) != 1 else "")
-            top = f"{'' if abs(q.numerator) == 1 and root else abs(q.numerator)}{root}"
-            body = top if q.denominator == 1 else f"{top}/{q.denominator}"
-            text += ("-" if q < 0 else "+" if text else "") + body
-        return text or "0"
+        return surds.text(self._terms(flat))
 
 
 def exact(value: "ExactTensor | Rational | int | Sequence[Any]") -> ExactTensor:
@@ -421,43 +409,13 @@ def sqrt(value: Rational | int) -> ExactTensor:
     value = Fraction(value)
     if not value:
         return ExactTensor((), {})
-    root, radicand = split_square(abs(value.numerator) * value.denominator)
+    root, radicand = surds.split_square(abs(value.numerator) * value.denominator)
     sign = -1 if value < 0 else 1
     return ExactTensor((), {sign * radicand: {0: root}}, value.denominator)
 
 
-def split_square(n: int) -> tuple[int, int]:
-    """The pair $(a, r)$ with $n = a^2 r$ and $r$ squarefree, for $n > 0$."""
-    root, radicand, factor = 1, 1, 2
-    while factor * factor <= n:
-        count = 0
-        while n % factor == 0:
-            n //= factor
-            count += 1
-        root *= factor ** (count // 2)
-        radicand *= factor ** (count % 2)
-        factor += 1 if factor == 2 else 2
-        if factor > 1000 and (whole := math.isqrt(n)) ** 2 == n:
-            return root * whole, radicand
-    return root, radicand * n
-
-
-@lru_cache(maxsize=65536)
-def root_product(r: int, s: int) -> tuple[int, int]:
-    r"""The pair $(a, t)$ with $\sqrt r\sqrt s = a \sqrt t$, all squarefree; $\sqrt{-1}\sqrt{-1} = -1$."""
-    common = math.gcd(r, s)
-    sign = -1 if r < 0 and s < 0 else 1
-    return sign * common, (r // common) * (s // common)
-
-
 def _radicand_order(item: tuple[int, Any]) -> tuple[bool, int]:
     return item[0] < 0, abs(item[0])
-
-
-def _smallest_prime(r: int) -> int:
-    if r == -1:
-        return -1
-    return next(p for p in range(2, abs(r) + 1) if r % p == 0)
 
 
 def _flatten(value: Any, shape: tuple[int, ...]) -> list[Any]:

@@ -67,8 +67,8 @@ class Energy(Tables):
     def energies(self, values: Tensor, species: Tensor) -> Tensor:
         """Energy of each atom, `(nodes,)`, float64."""
         # In float32 the total of 10⁵ atoms at -10³ eV is known only to a multiple of 8 eV.
-        values = values.reshape(len(species)).double()
-        scaled = self.scale.double()[species] * values + self.shift.double()[species]
+        scale, shift = self.scale.double()[species], self.shift.double()[species]
+        scaled = scale * values.reshape(len(species)) + shift
         return scaled + self.isolated[species]
 
     def extra_repr(self) -> str:

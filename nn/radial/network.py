@@ -18,7 +18,7 @@ class RadialNetwork(nn.Module):
 
     With the envelope last every weight vanishes at the cutoff as smoothly as the envelope, whatever the
     network. With the envelope first, the published form of several models, this needs a network without
-    biases, whose activation is zero at zero; with biases the weights jump at the cutoff.
+    biases, whose activation is zero at zero; with biases neighbours come and go with a jump.
 
     Args:
         basis: $B$; its `count` is the number of functions.

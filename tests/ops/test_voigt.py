@@ -17,7 +17,7 @@ STRAIN, STIFFNESS, PIEZO = (TensorSpace(text) for text in ("ij=ji", "ijkl=jikl=k
 FORMULAS = ["ij=ji", "ijkl=jikl=klij", "ijk=ikj", "ijk=jik", "ijkl=jikl=ijlk", "ijkl=ijlk"]
 KINDS = ["stress", "strain", "stiffness", "compliance", "d", "e"]
 
-unit = st.floats(-1, 1)
+unit = st.floats(-1, 1, width=32)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cartesian.symbolic.einsum import einsum
-from cartesian.symbolic.exact import ExactTensor, exact, split_square, sqrt
+from cartesian.symbolic.exact import ExactTensor, exact, sqrt
+from cartesian.symbolic.surds import split_square
 
 fractions = st.fractions(-3, 3, max_denominator=6)
 radicands = st.sampled_from([1, 2, 3, 5, 6, 10, 15, -1, -2, -6])

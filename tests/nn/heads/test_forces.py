@@ -59,6 +59,16 @@ def test_forces_are_minus_the_gradient_of_each_system(graph):
         assert torch.allclose(graph.sum_systems(results["forces"]), torch.zeros(()).double(), atol=1e-10)
 
 
+def test_stress_is_symmetric_even_in_a_field():
+    def field(graph):  # torques on the system are no stress
+        return {"energy": graph.sum_systems(graph.positions[:, 0] * graph.positions[:, 1].square())}
+
+    graph = Graph.from_edges(torch.rand(3, 3), [1, 1, 1], [], [], cells=torch.eye(3))
+    virial = Potential(field).eval()(graph)["virial"]
+    assert torch.equal(virial, virial.mT)
+    assert virial[0, 0, 1] != 0
+
+
 def test_training_keeps_the_way_to_the_parameters():
     class Model(torch.nn.Module):
         def __init__(self):

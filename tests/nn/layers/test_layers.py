@@ -90,10 +90,8 @@ def test_layers_commute_with_rotations_and_reflections(name):
     assert_equivariant(layer.double(), irreps, result_irreps(layer), examples=25)
 
 
-@each
+@pytest.mark.parametrize("name", sorted(LAYERS.keys() - {"relu"}))  # a step has no slope to compare
 def test_derivatives_are_right(name):
-    if name == "relu":
-        pytest.skip("the step has no slope to compare")
     layer, irreps = LAYERS[name](1)
     assert_gradients(layer.double().forward, irreps, batch=3, examples=2)
 
