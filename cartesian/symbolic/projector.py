@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
-from math import factorial, perm, prod
+from math import comb, factorial, perm, prod
 from typing import Any
 
 import numpy as np
@@ -150,10 +150,20 @@ def projector(degree: int, dimension: int = 3) -> Projector:
     return Projector(degree, dimension)
 
 
+_MAX_CLASSES = 1000
+"""Reached in three dimensions at degree 43; components by class are a matrix of this size."""
+
+
 @cache
 def _by_counts(projector: Projector) -> ExactTensor:
     """The components by index counts of both sides."""
     degree, dimension = projector.degree, projector.dimension
+    classes = comb(degree + dimension - 1, degree)
+    if classes > _MAX_CLASSES:
+        raise ValueError(
+            f"the projector of degree {degree} in {dimension} dimensions has {classes} classes of equal indices "
+            f"on each side, more than {_MAX_CLASSES}; its coefficients are there for any degree"
+        )
     counts = index_counts(degree, dimension)
     place = {n: k for k, n in enumerate(counts)}
     entries = []

@@ -1,6 +1,6 @@
-r"""Sums of rationals times square roots, $\sum_k q_k \sqrt{r_k}$ with squarefree $r_k$: how they multiply and read.
+r"""Sums of rationals times square roots, $\sum_k q_k \sqrt{r_k}$: how they multiply and how they read.
 
-A negative radicand stands for an imaginary root, $\sqrt{-r} = i \sqrt r$.
+The $r_k$ are squarefree; a negative one stands for an imaginary root, $\sqrt{-r} = i \sqrt r$.
 """
 
 import math

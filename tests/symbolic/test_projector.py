@@ -115,3 +115,8 @@ def test_bad_input_says_what_would_be_right():
         projector(1).apply(np.zeros(3, dtype=complex))
     with pytest.raises(ValueError, match=r"nonzero components, more than 10000000"):
         _ = projector(8).tensor
+
+
+def test_components_of_a_huge_projector_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"degree 1000 in 3 dimensions has 501501 classes of equal indices"):
+        _ = projector(1000).nnz

@@ -1,0 +1,1 @@
+"""Timings of the project, with the peers beside them: `python -m benchmarks`."""
