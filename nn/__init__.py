@@ -5,6 +5,7 @@ from importlib.util import find_spec
 if find_spec("torch") is None:
     raise ModuleNotFoundError("cartesian.nn needs torch: pip install 'cartesian-tensors[nn]'", name="torch")
 
+from cartesian.nn import models as models
 from cartesian.nn.data import batch as batch
 from cartesian.nn.data import neighbors as neighbors
 from cartesian.nn.data import to_graph as to_graph
