@@ -20,7 +20,17 @@ def test_a_path_exists_exactly_inside_the_triangle(left, right, out):
 # oracles.md, "paths", "δ-only", "with ε", for all degrees up to L.
 @pytest.mark.parametrize(
     ("degree", "total", "contractions"),
-    [(0, 1, 1), (1, 5, 4), (2, 15, 11), (3, 34, 23), (4, 65, 42), (5, 111, 69), (6, 175, 106)],
+    [
+        (0, 1, 1),
+        (1, 5, 4),
+        (2, 15, 11),
+        (3, 34, 23),
+        (4, 65, 42),
+        (5, 111, 69),
+        (6, 175, 106),
+        (7, 260, 154),
+        (8, 369, 215),
+    ],
 )
 def test_the_number_of_paths_is_the_counted_one(degree, total, contractions):
     natural = Irreps.harmonics(degree)
