@@ -28,6 +28,7 @@ from cartesian.nn.layers import Dropout as Dropout
 from cartesian.nn.layers import Gate as Gate
 from cartesian.nn.layers import LayerNorm as LayerNorm
 from cartesian.nn.layers import Linear as Linear
+from cartesian.nn.layers import Message as Message
 from cartesian.nn.layers import NormGate as NormGate
 from cartesian.nn.layers import Readout as Readout
 from cartesian.nn.layers import Residual as Residual
@@ -49,4 +50,5 @@ from cartesian.nn.radial import Perceptron as Perceptron
 from cartesian.nn.radial import PolynomialEnvelope as PolynomialEnvelope
 from cartesian.nn.radial import Radial as Radial
 from cartesian.nn.radial import RadialNetwork as RadialNetwork
+from cartesian.nn.radial import RadialTable as RadialTable
 from cartesian.nn.radial import Sinc as Sinc

@@ -161,8 +161,8 @@ def _by_counts(projector: Projector) -> ExactTensor:
     classes = comb(degree + dimension - 1, degree)
     if classes > _MAX_CLASSES:
         raise ValueError(
-            f"the projector of degree {degree} in {dimension} dimensions has {classes} classes of equal indices "
-            f"on each side, more than {_MAX_CLASSES}; its coefficients are there for any degree"
+            f"the projector of degree {degree} in {dimension} dimensions has {classes} classes of equal "
+            f"indices on each side, more than {_MAX_CLASSES}; its coefficients are there for any degree"
         )
     counts = index_counts(degree, dimension)
     place = {n: k for k, n in enumerate(counts)}

@@ -11,6 +11,7 @@ from cartesian.nn.layers.gate import Gate as Gate
 from cartesian.nn.layers.gate import NormGate as NormGate
 from cartesian.nn.layers.linear import Linear as Linear
 from cartesian.nn.layers.linear import SpeciesLinear as SpeciesLinear
+from cartesian.nn.layers.message import Message as Message
 from cartesian.nn.layers.norm import LayerNorm as LayerNorm
 from cartesian.nn.layers.norm import RMSNorm as RMSNorm
 from cartesian.nn.layers.readout import Readout as Readout

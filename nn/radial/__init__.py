@@ -15,3 +15,4 @@ from cartesian.nn.radial.envelopes import PolynomialEnvelope as PolynomialEnvelo
 from cartesian.nn.radial.network import Radial as Radial
 from cartesian.nn.radial.network import RadialNetwork as RadialNetwork
 from cartesian.nn.radial.perceptron import Perceptron as Perceptron
+from cartesian.nn.radial.table import RadialTable as RadialTable

@@ -1,0 +1,143 @@
+r"""NequIP: convolutions of tensors of both parities, gated by scalars.
+
+With $Y$ the harmonics of an edge, $R$ its radial network and $\hat\sigma$ the gate,
+
+$$m_i = \frac{W}{\bar n} \sum_{j \to i} R(d_{ji}) \cdot (W_\text{up} h_j \otimes Y_{ji}), \qquad
+  h'_i = \hat\sigma(m_i + W_{z_i} h_i), \qquad x_i = W_2 W_1\, h_i.$$
+
+Source:
+    S. Batzner, A. Musaelian, L. Sun, M. Geiger, J. P. Mailoa, M. Kornbluth, N. Molinari, T. E. Smidt,
+    B. Kozinsky, Nat. Commun. 13, 2453 (2022).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from cartesian.kernels.edges import Edges
+from cartesian.nn.graph import Graph, safe_norm
+from cartesian.nn.heads.energy import Energy, Values
+from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
+from cartesian.nn.layers.gate import Gate
+from cartesian.nn.layers.linear import Linear
+from cartesian.nn.layers.message import Message, reachable
+from cartesian.nn.layers.update import SelfConnection
+from cartesian.nn.radial import Bessel, PolynomialEnvelope, Radial
+from cartesian.ops.harmonics import harmonics
+from cartesian.spec import Irreps
+
+
+@dataclass(frozen=True)
+class NequIPConfig:
+    r"""Settings of NequIP.
+
+    Attributes:
+        elements: Symbols or atomic numbers.
+        cutoff: $r_c$, in Å.
+        layers: Number of convolutions.
+        hidden: Irreps of the features; a layer keeps those that can be reached.
+        max_degree: Largest degree of the harmonics.
+        functions: Number of Bessel functions, with trainable frequencies.
+        power: $p$ of the polynomial envelope.
+        radial: Widths of the hidden layers of the radial networks.
+        readout: Width of the readout, which has no activation.
+        prune: Whether the last layer keeps only the scalars, which alone are read out. The published counts
+            of parameters include the others.
+        neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set, or
+            its root, as in the authors' own code.
+        scale, shift, isolated: Of the energies, in eV; see `Energy`.
+    """
+
+    elements: Sequence[str | int]
+    cutoff: float = 4.0
+    layers: int = 5
+    hidden: Irreps | str = "64x0e + 64x0o + 64x1o + 64x1e + 64x2e + 64x2o + 64x3o + 64x3e"
+    max_degree: int = 3
+    functions: int = 8
+    power: int = 6
+    radial: Sequence[int] = (64, 64, 64)
+    readout: int = 16
+    prune: bool = False
+    neighbors: float = 1.0
+    scale: Values = 1.0
+    shift: Values = 0.0
+    isolated: Values = 0.0
+
+
+PUBLISHED = {
+    "AcAc": NequIPConfig(("H", "C", "O")),
+    "3BPA": NequIPConfig(("H", "C", "N", "O"), power=2),
+}
+"""Settings by data set, as in I. Batatia et al., Adv. Neural Inf. Process. Syst. 35 (2022)."""
+
+
+class Layer(nn.Module):
+    """One convolution and its gate, on features of `irreps`."""
+
+    def __init__(self, irreps: Irreps, out: Irreps, radial: Radial, config: NequIPConfig) -> None:
+        super().__init__()
+        self.out = reachable(irreps, config.max_degree, out)
+        self.gate = Gate(self.out)
+        self.message = Message(irreps, self.gate.irreps, config.max_degree, config.neighbors)
+        self.radial = radial.network(self.message.weights)
+        self.update = SelfConnection(irreps, self.gate.irreps, len(config.elements), scale=1)
+
+    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
+        """New features of all atoms."""
+        m = self.message(h, y, self.radial(lengths), edges)
+        gated: Tensor = self.gate(self.update(h, m, species))
+        return gated
+
+
+class NequIP(nn.Module):
+    """The energy of a graph.
+
+    Args:
+        config: Settings; `PUBLISHED` holds some.
+
+    Shape:
+        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV.
+
+    Examples:
+        >>> model = NequIP(PUBLISHED["AcAc"])
+        >>> sum(p.numel() for p in model.parameters())
+        3190488
+    """
+
+    def __init__(self, config: NequIPConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.species = Species(config.elements)
+        hidden = Irreps(config.hidden)
+        scalars = hidden.filter(lambda irrep: irrep.degree == 0 and irrep.parity == 1)
+        self.embedding = SpeciesEmbedding(len(self.species), scalars.dim)
+        radial = Radial(
+            config.functions,
+            config.cutoff,
+            basis=Bessel(config.functions, config.cutoff, trainable=True),
+            envelope=PolynomialEnvelope(config.cutoff, config.power),
+            hidden=config.radial,
+            envelope_first=True,
+        )
+        irreps, self.layers = scalars, nn.ModuleList()
+        for t in range(config.layers):
+            is_last = t == config.layers - 1
+            layer = Layer(irreps, scalars if is_last and config.prune else hidden, radial, config)
+            self.layers.append(layer)
+            irreps = layer.out
+        self.readout = nn.Sequential(
+            Linear(irreps, f"{config.readout}x0e"), Linear(f"{config.readout}x0e", "0e")
+        )
+        self.energy = Energy(config.elements, config.scale, config.shift, config.isolated)
+
+    def forward(self, graph: Graph) -> dict[str, Tensor]:
+        """Energies of the systems and of their atoms."""
+        species = self.species(graph.atomic_numbers)
+        vectors = graph.vectors
+        lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
+        h = self.embedding(species)
+        for layer in self.layers:
+            h = layer(h, species, lengths, y, graph.edges)
+        energies: Tensor = self.energy.energies(self.readout(h), species)
+        return {"energy": graph.sum_systems(energies), "energies": energies}
