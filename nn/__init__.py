@@ -14,7 +14,9 @@ from cartesian.nn.heads import ZBL as ZBL
 from cartesian.nn.heads import Dipole as Dipole
 from cartesian.nn.heads import DirectForces as DirectForces
 from cartesian.nn.heads import Energy as Energy
+from cartesian.nn.heads import Outputs as Outputs
 from cartesian.nn.heads import Potential as Potential
+from cartesian.nn.heads import Target as Target
 from cartesian.nn.heads import TensorHead as TensorHead
 from cartesian.nn.heads import born_charges as born_charges
 from cartesian.nn.heads import coulomb_energies as coulomb_energies

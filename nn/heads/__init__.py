@@ -11,6 +11,10 @@ from cartesian.nn.heads.forces import DirectForces as DirectForces
 from cartesian.nn.heads.forces import Potential as Potential
 from cartesian.nn.heads.forces import born_charges as born_charges
 from cartesian.nn.heads.forces import hessian as hessian
+from cartesian.nn.heads.outputs import Outputs as Outputs
+from cartesian.nn.heads.outputs import Target as Target
+from cartesian.nn.heads.outputs import Targets as Targets
+from cartesian.nn.heads.outputs import parse_targets as parse_targets
 from cartesian.nn.heads.repulsion import ZBL as ZBL
 from cartesian.nn.heads.tensors import Dipole as Dipole
 from cartesian.nn.heads.tensors import TensorHead as TensorHead

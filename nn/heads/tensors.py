@@ -77,6 +77,7 @@ class Dipole(nn.Module):
 
     Args:
         charges: Whether atoms have charges; not under periodic boundaries, where the sum has no meaning.
+        scale: A factor.
 
     Attributes:
         irreps: What a readout has to give, `1o` or `0e+1o`.
@@ -88,9 +89,9 @@ class Dipole(nn.Module):
         ValueError: When called with charges in a periodic system.
     """
 
-    def __init__(self, charges: bool = False) -> None:
+    def __init__(self, charges: bool = False, scale: float = 1.0) -> None:
         super().__init__()
-        self.irreps = Irreps("0e + 1o" if charges else "1o")
+        self.irreps, self.scale = Irreps("0e + 1o" if charges else "1o"), float(scale)
 
     def forward(self, parts: Tensor, graph: Graph) -> Tensor:
         """Dipole moments of the systems."""
@@ -104,4 +105,4 @@ class Dipole(nn.Module):
             charges = equilibrate(parts[:, :1], torch.zeros_like(parts[:, :1]), graph)
             centre = mean_atoms(graph.positions, graph).index_select(0, graph.systems)
             dipoles = dipoles + charges * (graph.positions - centre).to(parts)
-        return graph.sum_systems(dipoles)
+        return self.scale * graph.sum_systems(dipoles)

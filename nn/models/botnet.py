@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads.energy import Energy, Values
+from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.linear import Linear, SpeciesLinear
 from cartesian.nn.layers.message import Message, reachable
@@ -49,12 +50,13 @@ class BOTNetConfig:
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        targets: Further results, read out from the last layer; see `cartesian.nn.Target`.
     """
 
     elements: Sequence[str | int]
     cutoff: float = 4.0
     layers: int = 5
-    hidden: Irreps | str = "80x0e + 80x0o + 80x1o + 80x1e + 80x2e + 80x2o + 80x3o + 80x3e"
+    hidden: str = "80x0e + 80x0o + 80x1o + 80x1e + 80x2e + 80x2o + 80x3o + 80x3e"
     max_degree: int = 3
     functions: int = 8
     power: int = 6
@@ -64,6 +66,7 @@ class BOTNetConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    targets: Targets = ()
 
 
 PUBLISHED = {
@@ -120,13 +123,17 @@ class Layer(nn.Module):
 
 
 class BOTNet(nn.Module):
-    """The energy of a graph.
+    """The energy of a graph, and further targets.
 
     Args:
         config: Settings; `PUBLISHED` holds some.
 
     Shape:
-        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV.
+        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV, and
+        the targets.
+
+    Raises:
+        ValueError: If a target has irreps that the features do not.
 
     Examples:
         >>> model = BOTNet(PUBLISHED["AcAc"])
@@ -149,10 +156,13 @@ class BOTNet(nn.Module):
             self.readouts.append(
                 Readout(irreps, "0e", hidden=f"{config.readout}x0e") if is_last else Linear(irreps, "0e")
             )
-        self.energy = Energy(config.elements, config.scale, config.shift, config.isolated)
+        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        self.tensors = nn.ModuleDict(
+            {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
+        )
 
     def forward(self, graph: Graph) -> dict[str, Tensor]:
-        """Energies of the systems and of their atoms."""
+        """Results for a graph."""
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
         lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
@@ -160,5 +170,6 @@ class BOTNet(nn.Module):
         for layer, readout in zip(self.layers, self.readouts, strict=True):
             h = layer(h, species, lengths, y, graph.edges)
             total = total + readout(h)
-        energies = self.energy.energies(total, species)
-        return {"energy": graph.sum_systems(energies), "energies": energies}
+        parts = {name: readout(h) for name, readout in self.tensors.items()}
+        results: dict[str, Tensor] = self.outputs(total, parts, species, graph)
+        return results

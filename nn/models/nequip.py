@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads.energy import Energy, Values
+from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.gate import Gate
 from cartesian.nn.layers.linear import Linear
 from cartesian.nn.layers.message import Message, reachable
+from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, PolynomialEnvelope, Radial
 from cartesian.ops.harmonics import harmonics
@@ -42,17 +44,18 @@ class NequIPConfig:
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
         readout: Width of the readout, which has no activation.
-        prune: Whether the last layer keeps only the scalars, which alone are read out. The published counts
-            of parameters include the others.
+        prune: Whether the last layer keeps only the irreps that are read out. The published counts of
+            parameters include the others.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set, or
             its root, as in the authors' own code.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        targets: Further results; see `cartesian.nn.Target`.
     """
 
     elements: Sequence[str | int]
     cutoff: float = 4.0
     layers: int = 5
-    hidden: Irreps | str = "64x0e + 64x0o + 64x1o + 64x1e + 64x2e + 64x2o + 64x3o + 64x3e"
+    hidden: str = "64x0e + 64x0o + 64x1o + 64x1e + 64x2e + 64x2o + 64x3o + 64x3e"
     max_degree: int = 3
     functions: int = 8
     power: int = 6
@@ -63,6 +66,7 @@ class NequIPConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    targets: Targets = ()
 
 
 PUBLISHED = {
@@ -91,13 +95,17 @@ class Layer(nn.Module):
 
 
 class NequIP(nn.Module):
-    """The energy of a graph.
+    """The energy of a graph, and further targets.
 
     Args:
         config: Settings; `PUBLISHED` holds some.
 
     Shape:
-        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV.
+        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV, and
+        the targets.
+
+    Raises:
+        ValueError: If a target has irreps that the features do not.
 
     Examples:
         >>> model = NequIP(PUBLISHED["AcAc"])
@@ -111,6 +119,9 @@ class NequIP(nn.Module):
         self.species = Species(config.elements)
         hidden = Irreps(config.hidden)
         scalars = hidden.filter(lambda irrep: irrep.degree == 0 and irrep.parity == 1)
+        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
+        kept = hidden.filter(lambda irrep: irrep in scalars or irrep in read)
         self.embedding = SpeciesEmbedding(len(self.species), scalars.dim)
         radial = Radial(
             config.functions,
@@ -123,21 +134,24 @@ class NequIP(nn.Module):
         irreps, self.layers = scalars, nn.ModuleList()
         for t in range(config.layers):
             is_last = t == config.layers - 1
-            layer = Layer(irreps, scalars if is_last and config.prune else hidden, radial, config)
+            layer = Layer(irreps, kept if is_last and config.prune else hidden, radial, config)
             self.layers.append(layer)
             irreps = layer.out
         self.readout = nn.Sequential(
             Linear(irreps, f"{config.readout}x0e"), Linear(f"{config.readout}x0e", "0e")
         )
-        self.energy = Energy(config.elements, config.scale, config.shift, config.isolated)
+        self.readouts = nn.ModuleDict(
+            {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
+        )
 
     def forward(self, graph: Graph) -> dict[str, Tensor]:
-        """Energies of the systems and of their atoms."""
+        """Results for a graph."""
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
         lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
         h = self.embedding(species)
         for layer in self.layers:
             h = layer(h, species, lengths, y, graph.edges)
-        energies: Tensor = self.energy.energies(self.readout(h), species)
-        return {"energy": graph.sum_systems(energies), "energies": energies}
+        parts = {name: readout(h) for name, readout in self.readouts.items()}
+        results: dict[str, Tensor] = self.outputs(self.readout(h), parts, species, graph)
+        return results

@@ -4,14 +4,15 @@ G. Simeon, G. de Fabritiis, NeurIPS 2023 (arXiv:2306.06482); charges: A. Mirarch
 arXiv:2403.15073. Under inversion $X \mapsto X^T$, so $YM + MY$ keeps parity and $YM$ does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
 
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import Dipole, Energy, TensorHead
+from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers import Species
 from cartesian.nn.layers.matrix_network import (
     MatrixEmbedding,
@@ -20,8 +21,7 @@ from cartesian.nn.layers.matrix_network import (
     MatrixReadout,
     activated,
 )
-from cartesian.nn.radial import CosineEnvelope, ExpNormal
-from cartesian.nn.radial.envelopes import Envelope
+from cartesian.nn.radial import CosineEnvelope, ExpNormal, PolynomialEnvelope
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,23 @@ class TensorNetConfig:
     """Hyperparameters; the defaults are those of the published model for rMD17.
 
     Attributes:
+        elements: Symbols or atomic numbers.
         cutoff: In Å.
         channels, layers: Number of channels, and of interactions.
         radial_functions: Number of radial functions.
         trainable_basis: Whether their centres and widths are trained.
         group: "O(3)" multiplies $YM + MY$, "SO(3)" $2YM$, which knows left from right.
         self_loops: Whether atoms send messages to themselves, as in the published code.
+        envelope: The published "cosine", whose curvature jumps at the cutoff, or "polynomial", which makes
+            phonons smooth.
         envelope_twice: Whether the radial functions have an envelope too: so in the code, not in the paper.
         charge_factor: How much an elementary charge of the system changes the products.
         max_atomic_number: One less than the rows of the embedding.
+        scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        targets: Further results; see `cartesian.nn.Target`.
     """
 
+    elements: Sequence[str | int]
     cutoff: float = 4.5
     channels: int = 128
     layers: int = 2
@@ -47,13 +53,20 @@ class TensorNetConfig:
     trainable_basis: bool = False
     group: Literal["O(3)", "SO(3)"] = "O(3)"
     self_loops: bool = True
+    envelope: Literal["cosine", "polynomial"] = "cosine"
     envelope_twice: bool = True
     charge_factor: float = 0.1
     max_atomic_number: int = 127
+    scale: Values = 1.0
+    shift: Values = 0.0
+    isolated: Values = 0.0
+    targets: Targets = ()
 
     def __post_init__(self) -> None:
         if self.group not in ("O(3)", "SO(3)"):
             raise ValueError(f"TensorNet is equivariant under 'O(3)' or 'SO(3)', not {self.group!r}")
+        if self.envelope not in ("cosine", "polynomial"):
+            raise ValueError(f"the envelope is 'cosine' or 'polynomial', not {self.envelope!r}")
 
     @property
     def parity(self) -> int:
@@ -65,40 +78,29 @@ class TensorNet(nn.Module):
     r"""The potential.
 
     Args:
-        elements: Elements it is made for.
         config: Hyperparameters.
-        envelope: $c(d)$; by default the published half cosine, whose curvature jumps at the cutoff. A
-            `PolynomialEnvelope` makes phonons smooth.
-        energy: How energies are scaled; by default `Energy(elements)`.
-        tensors: Heads of further results by name, such as `{"dipole": Dipole()}`.
 
     Shape:
-        A graph to a dictionary: `"energy"` `(systems,)` in eV, and what the heads give.
+        A graph to a dictionary of `"energy"` `(systems,)` and `"energies"` `(nodes,)`, float64, in eV, and
+        the targets.
 
     Raises:
-        ValueError: If a head asks for irreps that matrices do not hold, or the embedding has no row for an
+        ValueError: If a target has irreps that matrices do not hold, or the embedding has no row for an
             element.
     """
 
-    def __init__(
-        self,
-        elements: Sequence[str | int],
-        config: TensorNetConfig | None = None,
-        *,
-        envelope: Envelope | None = None,
-        energy: Energy | None = None,
-        tensors: Mapping[str, Dipole | TensorHead] | None = None,
-    ) -> None:
+    def __init__(self, config: TensorNetConfig) -> None:
         super().__init__()
-        self.config = config = TensorNetConfig() if config is None else config
-        self.species = Species(elements)
+        self.config = config
+        self.species = Species(config.elements)
         if max(self.species.atomic_numbers) > config.max_atomic_number:
             raise ValueError(
                 f"elements {', '.join(self.species.symbols)} go beyond the largest atomic number of the "
                 f"embedding, {config.max_atomic_number}"
             )
         self.basis = ExpNormal(config.radial_functions, config.cutoff, trainable=config.trainable_basis)
-        self.envelope = CosineEnvelope(config.cutoff) if envelope is None else envelope
+        envelope = CosineEnvelope if config.envelope == "cosine" else PolynomialEnvelope
+        self.envelope = envelope(config.cutoff)
         channels, functions, parity = config.channels, config.radial_functions, config.parity
         self.embedding_filters = nn.Linear(functions, 3 * channels)
         self.embedding = MatrixEmbedding(channels, config.max_atomic_number + 1, parity)
@@ -109,11 +111,9 @@ class TensorNet(nn.Module):
         self.interactions = nn.ModuleList(MatrixInteraction(channels, parity) for _ in range(config.layers))
         self.invariants = MatrixInvariants(channels)
         self.values = nn.Sequential(*activated(channels, channels // 2), nn.Linear(channels // 2, 1))
-        self.energy = Energy(elements) if energy is None else energy
-        tensors = {} if tensors is None else tensors
-        self.heads = nn.ModuleDict(tensors)
+        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
         self.readouts = nn.ModuleDict(
-            {name: MatrixReadout(channels, head.irreps, parity) for name, head in tensors.items()}
+            {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )
 
     def forward(self, graph: Graph) -> dict[str, Tensor]:
@@ -132,9 +132,8 @@ class TensorNet(nn.Module):
             edges, own = self._split(envelope * filters(radial))
             matrices = interaction(matrices, edges, graph, own, charge)
         scalars = self.invariants(matrices)
-        results = {"energy": self.energy(self.values(scalars), species, graph)}
-        for name, head in self.heads.items():
-            results[name] = head(self.readouts[name](matrices, scalars), graph)
+        parts = {name: readout(matrices, scalars) for name, readout in self.readouts.items()}
+        results: dict[str, Tensor] = self.outputs(self.values(scalars), parts, species, graph)
         return results
 
     def _split(self, filters: Tensor) -> tuple[Tensor, Tensor | None]:
