@@ -1,6 +1,7 @@
 """Settings of all tests: how many examples are drawn, and one thread per worker."""
 
 import os
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -14,3 +15,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 # The workers of pytest-xdist share the cores. Read when torch and BLAS load, so tests that need
 # neither do not load them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Triton kernels run in its interpreter where there is no GPU. Read when Triton loads.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")

@@ -12,7 +12,7 @@ from warnings import warn
 import torch
 from torch import Tensor
 
-from cartesian.kernels import eager, native
+from cartesian.kernels import eager, fused, native
 from cartesian.kernels.edges import Edges
 from cartesian.programs.derivative import derivative, without
 from cartesian.programs.program import Program
@@ -31,6 +31,8 @@ def contract(program: str, operands: list[Tensor], indices: list[Tensor], nodes:
     edges = Edges(indices[0], indices[1], indices[2], indices[3], nodes) if indices else None
     if like.device.type == "cpu" and native.supports(like.dtype) and _compiles():
         return native.run(parsed, operands, edges)
+    if like.device.type == "cuda" and fused.supports(like.dtype) and fused.available(like.device):
+        return fused.run(parsed, operands, edges)
     return eager.run(parsed, operands, edges)
 
 

@@ -10,7 +10,7 @@ from cartesian.kernels.arrays import namespace
 from cartesian.kernels.edges import Edges
 from cartesian.programs.program import Program
 
-Kernel = Literal["reference", "eager", "native"]
+Kernel = Literal["reference", "eager", "native", "fused"]
 
 
 def run(
@@ -22,8 +22,9 @@ def run(
         program: What to compute.
         operands: One array per operand, `(rows, ·)`; NumPy or torch, one dtype, one device.
         edges: Index lists; `None` if every leg of the program lives on the rows themselves.
-        kernel: "reference" (NumPy), "eager" (torch) or "native" (generated C). `None` takes the fastest,
-            which in torch is an operator that can be differentiated any number of times.
+        kernel: "reference" (NumPy), "eager" (torch), "native" (generated C) or "fused" (generated Triton).
+            `None` takes the fastest, which in torch is an operator that can be differentiated any number of
+            times.
 
     Returns:
         One array per output, `(rows, ·)`.
@@ -40,10 +41,11 @@ def run(
         return native.run(program, operands, edges)
     if xp is np and kernel == "reference":
         return reference.run(program, operands, edges)
-    if xp is not np and kernel in (None, "eager"):
-        from cartesian.kernels import eager, operators
+    if xp is not np and kernel in (None, "eager", "fused"):
+        from cartesian.kernels import eager, fused, operators
 
-        return (operators if kernel is None else eager).run(program, list(operands), edges)
+        torch_kernel = {None: operators, "eager": eager, "fused": fused}[kernel]
+        return torch_kernel.run(program, list(operands), edges)
     raise TypeError(f"there is no kernel {kernel!r} for arrays of {xp.__name__}")
 
 
