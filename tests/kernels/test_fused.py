@@ -1,5 +1,9 @@
 """Triton kernels, run in Triton's interpreter, against the reference."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -95,3 +99,34 @@ def test_what_cannot_run_is_refused(monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(RuntimeError, match="need Triton and a GPU, not cpu"):
         fused.run(PRODUCTS[0], [torch.zeros(1, 3)], None)
+
+
+COMPILE = """
+import triton.language as tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+
+from cartesian.kernels.fused import _compiled
+from cartesian.kernels.fused_source import kernels
+from cartesian.programs.build import convolution
+from cartesian.programs.derivative import derivative
+
+forward = convolution("64x0e + 64x1o", 1, "64x0e + 64x1o + 64x1e")
+for program in (forward, derivative(forward, (0, 1, 2))):
+    for kernel in kernels(program):
+        function, names = _compiled(kernel.text)
+        types = {"o": "*fp32", "i": "*fp32", "s": "i64"}
+        signature = {
+            name: "*i64" if len(name) > 3 else types[name[0]] for name in names
+        } | {"A": "constexpr", "B": "constexpr"}
+        source = ASTSource(fn=function, signature=signature, constexprs={"A": tl.float32, "B": 64})
+        print(len(compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]) > 1000)
+"""
+
+
+def test_the_compiler_accepts_kernels_for_a_gpu_that_is_not_there():
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["True", "True"], done.stderr
