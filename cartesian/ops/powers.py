@@ -60,7 +60,7 @@ def symmetric_powers(power: Power, features: Any, weights: Any, species: Any) ->
 
         groups = kernel.sort_groups(species, len(weights))
         (out,) = kernel.lanes(power.text, operands, groups.order, groups.starts)
-    return out.reshape(len(features), -1)
+    return out.reshape(len(features), power.out.dim * channels)
 
 
 def _check_species(species: np.ndarray, count: int) -> None:

@@ -5,23 +5,26 @@ in them come out. Such a computation is a list of additions and multiplications.
 by running through the list backwards, and is such a list again, so any order of derivative is one.
 
 Operands hold one value per row ("row"), or one per group of rows ("group"), as weights of an element do.
-Gradients with respect to the latter are summed over the rows of the group.
+On a graph they hold one per edge, or per sender or receiver of edges. Gradients with respect to what several
+rows or edges have in common are summed over these.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 Instruction = tuple[str, int, int]
-"""("load", operand, component), ("add", i, j) or ("mul", i, j), with i and j earlier instructions."""
+"""("load", operand, component), ("const", number, 0), ("add", i, j) or ("mul", i, j); i, j are earlier."""
 
 
 class LaneLeg(NamedTuple):
-    """What an operand or output holds: its name, components per channel, and for whom."""
+    """What an operand or output holds: its name, components, for whom, and if all channels share them."""
 
     name: str
     length: int
-    place: Literal["row", "group"]
+    place: Literal["row", "group", "edge", "sender", "receiver"]
+    shared: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,7 @@ class Lanes:
         operands, outputs: What they hold.
         instructions: Additions and multiplications, in order.
         results: Per output and component, the instruction that gives it; `None` is zero.
+        constants: The numbers of "const".
     """
 
     text: str
@@ -40,11 +44,26 @@ class Lanes:
     outputs: tuple[LaneLeg, ...]
     instructions: tuple[Instruction, ...] = field(repr=False)
     results: tuple[tuple[int | None, ...], ...] = field(repr=False)
+    constants: tuple[float, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def shared(self) -> tuple[bool, ...]:
+        """Per instruction, whether its value is the same for all channels."""
+        result: list[bool] = []
+        for kind, left, right in self.instructions:
+            if kind in ("add", "mul"):
+                result.append(result[left] and result[right])
+            else:
+                result.append(kind == "const" or self.operands[left].shared)
+        return tuple(result)
 
     @property
     def multiply_adds(self) -> int:
         """Multiplications per channel and row; most of them take an addition along."""
-        return sum(kind == "mul" for kind, _, _ in self.instructions)
+        return sum(
+            kind == "mul" and not shared
+            for (kind, _, _), shared in zip(self.instructions, self.shared, strict=True)
+        )
 
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, Lanes) else NotImplemented
@@ -54,21 +73,28 @@ class Lanes:
 
 
 class Recorder:
-    """Collects instructions, equal ones once."""
+    """Collects instructions and constants, equal ones once."""
 
-    def __init__(self) -> None:
+    def __init__(self, constants: Iterable[float] = ()) -> None:
         self.instructions: list[Instruction] = []
+        self.constants = list(constants)
         self._known: dict[Instruction, int] = {}
 
     def __call__(self, kind: str, left: int, right: int) -> int:
         """Number of an instruction, which is recorded if it is new."""
-        if kind != "load" and left > right:
+        if kind in ("add", "mul") and left > right:
             left, right = right, left
         instruction = kind, left, right
         if instruction not in self._known:
             self._known[instruction] = len(self.instructions)
             self.instructions.append(instruction)
         return self._known[instruction]
+
+    def constant(self, value: float) -> int:
+        """Number of the instruction that gives a constant."""
+        if value not in self.constants:
+            self.constants.append(value)
+        return self("const", self.constants.index(value), 0)
 
     def sum(self, terms: Iterable[int]) -> int | None:
         """Sum of instructions; `None` for no term."""
@@ -89,7 +115,7 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
     Returns:
         Operands: those of `program`, then one cotangent per output that is not absent.
     """
-    record = Recorder()
+    record = Recorder(program.constants)
     copies = [record(*instruction) for instruction in program.instructions]
     adjoints: dict[int, list[int]] = {}
     given = [k for k in range(len(program.outputs)) if k not in absent]
@@ -109,7 +135,7 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
         elif kind == "add":
             adjoints.setdefault(left, []).append(adjoint)
             adjoints.setdefault(right, []).append(adjoint)
-        else:
+        elif kind == "mul":
             adjoints.setdefault(left, []).append(record("mul", adjoint, right))
             adjoints.setdefault(right, []).append(record("mul", adjoint, left))
     outputs = tuple(program.operands[k] for k in wanted)
@@ -117,9 +143,9 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
         tuple(gradients.get((k, c)) for c in range(leg.length))
         for k, leg in zip(wanted, outputs, strict=True)
     ]
-    text = f"{program.text}|{' '.join(map(str, wanted))},{' '.join(map(str, sorted(absent)))}"
     operands = program.operands + tuple(program.outputs[k] for k in given)
-    return pruned(text, operands, outputs, record.instructions, results)
+    text = f"{program.text}|{' '.join(map(str, wanted))},{' '.join(map(str, sorted(absent)))}"
+    return pruned(text, operands, outputs, record.instructions, results, record.constants)
 
 
 def pruned(
@@ -128,6 +154,7 @@ def pruned(
     outputs: tuple[LaneLeg, ...],
     instructions: Sequence[Instruction],
     results: Sequence[tuple[int | None, ...]],
+    constants: Iterable[float] = (),
 ) -> Lanes:
     """The program without instructions that no result needs; the others just before they are needed."""
     number: dict[int, int] = {}
@@ -136,12 +163,13 @@ def pruned(
     while stack:
         i = stack[-1]
         kind, left, right = instructions[i]
-        missing = [] if kind == "load" else [j for j in (right, left) if j not in number]
+        leaf = kind in ("load", "const")
+        missing = [] if leaf else [j for j in (right, left) if j not in number]
         if i in number or missing:
             stack.pop() if i in number else stack.extend(missing)
             continue
         number[i] = len(kept)
-        kept.append((kind, left, right) if kind == "load" else (kind, number[left], number[right]))
+        kept.append((kind, left, right) if leaf else (kind, number[left], number[right]))
         stack.pop()
     renumbered = tuple(tuple(None if r is None else number[r] for r in row) for row in results)
-    return Lanes(text, operands, outputs, tuple(kept), renumbered)
+    return Lanes(text, operands, outputs, tuple(kept), renumbered, tuple(constants))

@@ -56,7 +56,8 @@ def second_moment(activation: Activation, degree: int = 0) -> float:
     # The trapezoidal rule on a function that decays like exp(-r²/2) converges faster than any power of
     # the step; a kink at zero, as of ReLU, lies on a node.
     bound, nodes = 13.0, 2**14
-    r = torch.linspace(0.0 if degree else -bound, bound, nodes + 1, dtype=torch.float64)
+    start = 0.0 if degree else -bound
+    r = torch.linspace(start, bound, nodes + 1, dtype=torch.float64, device="cpu")
     density = torch.exp(-0.5 * r.square()) * r.pow(2 * degree)
     with torch.no_grad():
         moment = float((activation(r).square() * density).sum() / density.sum())
