@@ -10,6 +10,7 @@ from cartesian.nn.data import batch as batch
 from cartesian.nn.data import neighbors as neighbors
 from cartesian.nn.data import to_graph as to_graph
 from cartesian.nn.graph import Graph as Graph
+from cartesian.nn.graph import safe_norm as safe_norm
 from cartesian.nn.heads import ZBL as ZBL
 from cartesian.nn.heads import Dipole as Dipole
 from cartesian.nn.heads import DirectForces as DirectForces
@@ -26,12 +27,16 @@ from cartesian.nn.heads import mean_atoms as mean_atoms
 from cartesian.nn.heads import reaction_field_energies as reaction_field_energies
 from cartesian.nn.heads import sum_atoms as sum_atoms
 from cartesian.nn.layers import ChargeEmbedding as ChargeEmbedding
+from cartesian.nn.layers import Density as Density
 from cartesian.nn.layers import Dropout as Dropout
 from cartesian.nn.layers import Gate as Gate
+from cartesian.nn.layers import LatentProducts as LatentProducts
 from cartesian.nn.layers import LayerNorm as LayerNorm
 from cartesian.nn.layers import Linear as Linear
 from cartesian.nn.layers import Message as Message
 from cartesian.nn.layers import NormGate as NormGate
+from cartesian.nn.layers import OrbitalMessage as OrbitalMessage
+from cartesian.nn.layers import ProductBasis as ProductBasis
 from cartesian.nn.layers import Readout as Readout
 from cartesian.nn.layers import Residual as Residual
 from cartesian.nn.layers import RMSNorm as RMSNorm
@@ -39,6 +44,7 @@ from cartesian.nn.layers import SelfConnection as SelfConnection
 from cartesian.nn.layers import Species as Species
 from cartesian.nn.layers import SpeciesEmbedding as SpeciesEmbedding
 from cartesian.nn.layers import SpeciesLinear as SpeciesLinear
+from cartesian.nn.layers import SpeciesNetwork as SpeciesNetwork
 from cartesian.nn.radial import Bessel as Bessel
 from cartesian.nn.radial import Chebyshev as Chebyshev
 from cartesian.nn.radial import CosineEnvelope as CosineEnvelope

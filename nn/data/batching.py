@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartesian.nn.data.neighbors import neighbors
+from cartesian.nn.data.neighbors import Neighbors, neighbors
 from cartesian.nn.graph import Graph
 
 
@@ -19,6 +19,7 @@ def to_graph(
     charge: float = 0.0,
     *,
     name: str | None = None,
+    edges: Neighbors | None = None,
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Graph:
@@ -32,6 +33,7 @@ def to_graph(
         periodic: One truth value or three; by default all directions that have a lattice vector.
         charge: Total charge, in elementary charges.
         name: What the structure is called in errors.
+        edges: Found before, for the same structure and cutoff; by default they are searched.
         dtype: By default torch's. Neighbours are searched in float64 in any case.
         device: By default the CPU.
 
@@ -51,7 +53,8 @@ def to_graph(
             f"atom {atom} of {label} has the atomic number {numbers[atom]}: elements are 1 to 118; "
             "leave out ghosts and vacancies"
         )
-    edges = neighbors(positions, cutoff, cell, periodic, name)
+    if edges is None:
+        edges = neighbors(positions, cutoff, cell, periodic, name)
     positions = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
     if len(numbers) != len(positions):
         raise ValueError(f"{label} has {len(positions)} positions and {len(numbers)} atomic numbers")

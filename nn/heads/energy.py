@@ -68,7 +68,7 @@ class Energy(Tables):
         """Energy of each atom, `(nodes,)`, float64."""
         # In float32 the total of 10⁵ atoms at -10³ eV is known only to a multiple of 8 eV.
         scale, shift = self.scale.double()[species], self.shift.double()[species]
-        scaled = scale * values.reshape(len(species)) + shift
+        scaled = scale * values.reshape(species.shape[0]) + shift
         return scaled + self.isolated[species]
 
     def extra_repr(self) -> str:

@@ -47,7 +47,7 @@ class Potential(nn.Module):
         further = self.training or graph.positions.requires_grad
         with torch.enable_grad():
             positions = _leaf(graph.positions)
-            displacement = graph.cells.new_zeros(len(graph.cells), 3, 3).requires_grad_(self.stress)
+            displacement = graph.cells.new_zeros(graph.cells.shape[0], 3, 3).requires_grad_(self.stress)
             moved = graph.replace(positions=positions)
             if self.stress:
                 moved = moved.strain(0.5 * (displacement + displacement.mT))

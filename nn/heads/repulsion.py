@@ -1,5 +1,7 @@
 """The repulsion of nuclei at short range, known without training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,6 +29,8 @@ class ZBL(Tables):
         power: Of the envelope.
         length: $a_0$, in Å.
         exponent: $p$.
+        screening: Factors and rates of the exponentials of $\varphi$.
+        constant: $k_e$, in eV Å.
 
     Shape:
         A graph to the energy of each atom, `(nodes,)`, in eV. Only edges of the graph count.
@@ -42,9 +46,16 @@ class ZBL(Tables):
     radii: Tensor
 
     def __init__(
-        self, cutoff: float | None = None, power: int = 6, length: float = 0.46850, exponent: float = 0.23
+        self,
+        cutoff: float | None = None,
+        power: int = 6,
+        length: float = 0.46850,
+        exponent: float = 0.23,
+        screening: Sequence[tuple[float, float]] = SCREENING,
+        constant: float = COULOMB,
     ) -> None:
         super().__init__()
+        self.screening, self.constant = tuple(screening), float(constant)
         self.cutoff, self.length, self.exponent = cutoff, float(length), float(exponent)
         self.envelope = PolynomialEnvelope(1.0, power)
         if cutoff is None:
@@ -66,8 +77,8 @@ class ZBL(Tables):
         Z = numbers.to(lengths)
         reach = self.radii[numbers].sum(0).to(lengths) if self.cutoff is None else self.cutoff
         x = lengths * Z.pow(self.exponent).sum(0) / self.length
-        screening = sum(factor * torch.exp(-rate * x) for factor, rate in SCREENING)
+        screening = sum(factor * torch.exp(-rate * x) for factor, rate in self.screening)
         # An edge from an atom to itself is no pair.
         inverse = torch.where(lengths > 0, 1 / torch.where(lengths > 0, lengths, 1.0), 0.0)
-        pairs = 0.5 * COULOMB * Z.prod(0) * inverse * screening * self.envelope(lengths / reach)
+        pairs = 0.5 * self.constant * Z.prod(0) * inverse * screening * self.envelope(lengths / reach)
         return graph.sum_receivers(pairs)

@@ -40,7 +40,7 @@ class FilterMessage(nn.Module):
 
     def forward(self, features: Tensor, filters: Tensor, graph: Graph) -> Tensor:
         """The messages that the atoms of a graph receive."""
-        ones = filters.new_ones(len(filters), 1)
+        ones = filters.new_ones(filters.shape[0], 1)
         out: Tensor = convolution(self.program, features, ones, filters, graph.edges)
         return out
 

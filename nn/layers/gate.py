@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from cartesian.nn.layers.blocks import from_blocks, to_blocks
-from cartesian.nn.radial.activation import Activation, Normalized, activation_parity, second_moment
+from cartesian.nn.radial.activation import (
+    Activation,
+    Normalized,
+    SiLU,
+    activation_parity,
+    second_moment,
+)
 from cartesian.ops.norms import squared_norms
 from cartesian.spec import Irrep, Irreps
 
@@ -55,9 +61,9 @@ class Gate(nn.Module):
     ) -> None:
         super().__init__()
         self.out = Irreps(out)
-        self.even = Normalized(nn.SiLU() if even is None else even)
+        self.even = Normalized(SiLU() if even is None else even)
         self.odd = Normalized(nn.Tanh() if odd is None else odd)
-        self.gate = Normalized(nn.SiLU() if gate is None else gate)
+        self.gate = Normalized(SiLU() if gate is None else gate)
         if activation_parity(self.odd) != -1:
             raise ValueError(f"pseudoscalars change sign under inversion, so {odd} must be an odd function")
         scalars = self.out.filter(lambda irrep: irrep.degree == 0)
@@ -120,7 +126,7 @@ class NormGate(nn.Module):
         super().__init__()
         self.irreps = self.out = Irreps(irreps)
         self.gate = torch.sigmoid if gate is None else gate
-        self.even = nn.SiLU() if even is None else even
+        self.even = SiLU() if even is None else even
         self.factors = [
             _factor(block.irrep, self.gate, self.even) if normalize else 1.0 for block in self.irreps
         ]

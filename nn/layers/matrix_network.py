@@ -25,6 +25,7 @@ from cartesian.nn.layers.matrix import (
     matrix_norms,
     rescale_matrices,
 )
+from cartesian.nn.radial.activation import SiLU
 from cartesian.ops.norms import squared_norms
 from cartesian.spec import Irrep, Irreps
 
@@ -64,9 +65,11 @@ class MatrixEmbedding(nn.Module):
         weights = self.pairs.weight.chunk(2, dim=1)
         receivers = nn.functional.linear(elements, weights[0], self.pairs.bias)
         senders = nn.functional.linear(elements, weights[1])
-        pairs = receivers.index_select(0, graph.receivers) + senders.index_select(0, graph.senders)
-        ones = torch.ones_like(elements)
-        matrices = self.message(ones, filters * pairs.repeat(1, 3), from_directions(vectors), graph)
+        directions, ones = from_directions(vectors), torch.ones_like(elements)
+        # What the receiver says is the same for all its neighbours, so it is multiplied after the sum.
+        matrices = self.message(ones, filters, directions, graph)
+        matrices = scale_channels(matrices, receivers.repeat(1, 3), self.irreps)
+        matrices = matrices + self.message(senders, filters, directions, graph)
         if own is not None:
             identity = from_directions(vectors.new_zeros(3)).repeat_interleave(elements.shape[1])
             factors = own * (receivers + senders).repeat(1, 3)
@@ -181,4 +184,4 @@ class MatrixReadout(nn.Module):
 
 def activated(*widths: int) -> list[nn.Module]:
     """Linear layers of these widths, each followed by SiLU, the last one too."""
-    return [layer for inputs, out in pairwise(widths) for layer in (nn.Linear(inputs, out), nn.SiLU())]
+    return [layer for inputs, out in pairwise(widths) for layer in (nn.Linear(inputs, out), SiLU())]

@@ -12,6 +12,8 @@ Source:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -25,7 +27,7 @@ from cartesian.nn.layers.linear import Linear
 from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, PolynomialEnvelope, Radial
+from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
 
@@ -38,12 +40,17 @@ class NequIPConfig:
         elements: Symbols or atomic numbers.
         cutoff: $r_c$, in Å.
         layers: Number of convolutions.
+        embedding: Number of channels of the embedding of the elements; by default that of the scalars.
         hidden: Irreps of the features; a layer keeps those that can be reached.
         max_degree: Largest degree of the harmonics.
-        functions: Number of Bessel functions, with trainable frequencies.
+        functions: Number of Bessel functions.
+        trainable_basis: Whether their frequencies are trained.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
-        readout: Width of the readout, which has no activation.
+        readout: Widths of the hidden layers of the readout.
+        readout_activation: "none", or "silu" between the layers of the readout.
+        first_skip: Whether the first layer adds $W_{z_i} h_i$ too. Without it, as in the authors' own code,
+            the energy of an isolated atom is what `shift` and `isolated` say.
         prune: Whether the last layer keeps only the irreps that are read out. The published counts of
             parameters include the others.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set, or
@@ -55,18 +62,28 @@ class NequIPConfig:
     elements: Sequence[str | int]
     cutoff: float = 4.0
     layers: int = 5
+    embedding: int | None = None
     hidden: str = "64x0e + 64x0o + 64x1o + 64x1e + 64x2e + 64x2o + 64x3o + 64x3e"
     max_degree: int = 3
     functions: int = 8
+    trainable_basis: bool = True
     power: int = 6
     radial: Sequence[int] = (64, 64, 64)
-    readout: int = 16
+    readout: Sequence[int] = (16,)
+    readout_activation: Literal["none", "silu"] = "none"
+    first_skip: bool = True
     prune: bool = False
     neighbors: float = 1.0
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
     targets: Targets = ()
+
+    def __post_init__(self) -> None:
+        if self.readout_activation not in ("none", "silu"):
+            raise ValueError(
+                f"the readout has the activation 'none' or 'silu', not {self.readout_activation!r}"
+            )
 
 
 PUBLISHED = {
@@ -79,18 +96,21 @@ PUBLISHED = {
 class Layer(nn.Module):
     """One convolution and its gate, on features of `irreps`."""
 
-    def __init__(self, irreps: Irreps, out: Irreps, radial: Radial, config: NequIPConfig) -> None:
+    def __init__(
+        self, irreps: Irreps, out: Irreps, radial: Radial, config: NequIPConfig, skip: bool = True
+    ) -> None:
         super().__init__()
         self.out = reachable(irreps, config.max_degree, out)
         self.gate = Gate(self.out)
         self.message = Message(irreps, self.gate.irreps, config.max_degree, config.neighbors)
         self.radial = radial.network(self.message.weights)
-        self.update = SelfConnection(irreps, self.gate.irreps, len(config.elements), scale=1)
+        species = len(config.elements)
+        self.update = SelfConnection(irreps, self.gate.irreps, species, scale=1) if skip else None
 
     def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
         """New features of all atoms."""
         m = self.message(h, y, self.radial(lengths), edges)
-        gated: Tensor = self.gate(self.update(h, m, species))
+        gated: Tensor = self.gate(m if self.update is None else self.update(h, m, species))
         return gated
 
 
@@ -122,24 +142,30 @@ class NequIP(nn.Module):
         self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         kept = hidden.filter(lambda irrep: irrep in scalars or irrep in read)
-        self.embedding = SpeciesEmbedding(len(self.species), scalars.dim)
+        channels = scalars.dim if config.embedding is None else config.embedding
+        self.embedding = SpeciesEmbedding(len(self.species), channels)
         radial = Radial(
             config.functions,
             config.cutoff,
-            basis=Bessel(config.functions, config.cutoff, trainable=True),
+            basis=Bessel(config.functions, config.cutoff, trainable=config.trainable_basis),
             envelope=PolynomialEnvelope(config.cutoff, config.power),
             hidden=config.radial,
             envelope_first=True,
         )
-        irreps, self.layers = scalars, nn.ModuleList()
+        irreps, self.layers = Irreps(f"{channels}x0e"), nn.ModuleList()
         for t in range(config.layers):
             is_last = t == config.layers - 1
-            layer = Layer(irreps, kept if is_last and config.prune else hidden, radial, config)
+            out = kept if is_last and config.prune else hidden
+            layer = Layer(irreps, out, radial, config, skip=t > 0 or config.first_skip)
             self.layers.append(layer)
             irreps = layer.out
-        self.readout = nn.Sequential(
-            Linear(irreps, f"{config.readout}x0e"), Linear(f"{config.readout}x0e", "0e")
-        )
+        stages = [irreps, *(Irreps(f"{width}x0e") for width in config.readout), Irreps("0e")]
+        readout: list[nn.Module] = []
+        for stage, out in pairwise(stages):
+            if readout and config.readout_activation == "silu":
+                readout.append(Normalized(nn.SiLU()))
+            readout.append(Linear(stage, out))
+        self.readout = nn.Sequential(*readout)
         self.readouts = nn.ModuleDict(
             {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
         )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from cartesian.nn.graph import Graph, safe_norm
@@ -22,6 +23,7 @@ from cartesian.nn.layers.matrix_network import (
     activated,
 )
 from cartesian.nn.radial import CosineEnvelope, ExpNormal, PolynomialEnvelope
+from cartesian.nn.radial.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -119,23 +121,25 @@ class TensorNet(nn.Module):
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)
+        pairs = Pairs.of(graph)
         # The last length, zero, is that from an atom to itself.
-        lengths = nn.functional.pad(safe_norm(graph.vectors), (0, 1))
+        lengths = nn.functional.pad(pairs.reduce(safe_norm(graph.vectors)), (0, 1))
         envelope = self.envelope(lengths)[:, None]
         radial = self.basis(lengths)
         if self.config.envelope_twice:
             radial = radial * envelope
         charge = 1 + self.config.charge_factor * graph.charges.index_select(0, graph.systems)[:, None]
-        edges, own = self._split(envelope * self.embedding_filters(radial))
+        edges, own = self._split(envelope * self.embedding_filters(radial), pairs)
         matrices = self.embedding(graph, edges, own)
         for filters, interaction in zip(self.filters, self.interactions, strict=True):
-            edges, own = self._split(envelope * filters(radial))
+            edges, own = self._split(envelope * filters(radial), pairs)
             matrices = interaction(matrices, edges, graph, own, charge)
         scalars = self.invariants(matrices)
         parts = {name: readout(matrices, scalars) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(self.values(scalars), parts, species, graph)
         return results
 
-    def _split(self, filters: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _split(self, filters: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor | None]:
         """Filters of the edges, and those of an atom on itself."""
-        return filters[:-1], filters[-1] if self.config.self_loops else None
+        of_pairs, own = torch.split(filters, [len(filters) - 1, 1])
+        return pairs.expand(of_pairs), own if self.config.self_loops else None

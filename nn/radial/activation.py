@@ -5,11 +5,69 @@ we divide by $\sqrt{\langle f(x)^2 \rangle}$, $x \sim N(0, 1)$. For SiLU that is
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 Activation = Callable[[Tensor], Tensor]
+
+
+class SiLU(nn.SiLU):
+    r"""The function $x / (1 + e^{-x})$, as torch's; its second derivative is one formula.
+
+    Losses of forces differentiate it twice on every edge, which torch does in three times as many steps.
+
+    >>> SiLU()(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.2689,  0.0000,  0.7311])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002, as in torch
+        """Apply it element by element."""
+        # Compiled code has kernels of its own.
+        if torch.compiler.is_compiling() or not input.requires_grad:
+            return nn.functional.silu(input)
+        return _SiLU.apply(input)
+
+
+class _SiLU(torch.autograd.Function):
+    """$f(x)$."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return nn.functional.silu(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _Slope.apply(x, gradient)
+
+
+class _Slope(torch.autograd.Function):
+    """$f'(x) y$."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return torch.ops.aten.silu_backward(y, x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        s = torch.sigmoid(x)
+        curvature = torch.addcmul(s, s, s, value=-1) * torch.addcmul(x + 2, x, s, value=-2)
+        return curvature * (gradient * y), _Slope.apply(x, gradient)
 
 
 class Normalized(nn.Module):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cartesian.nn.radial.activation import Activation, Normalized
+from cartesian.nn.radial.activation import Activation, Normalized, SiLU
 
 
 class Perceptron(nn.Module):
@@ -47,7 +47,7 @@ class Perceptron(nn.Module):
                 f"a perceptron has at least two positive widths, inputs first, not {list(widths)}"
             )
         self.widths = tuple(widths)
-        self.activation = Normalized(nn.SiLU() if activation is None else activation)
+        self.activation = Normalized(SiLU() if activation is None else activation)
         self.activate_last = activate_last
         pairs = list(pairwise(widths))
         self.weights = nn.ParameterList(torch.randn(fan_in, out) for fan_in, out in pairs)
@@ -55,13 +55,15 @@ class Perceptron(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Apply it to the last axis."""
+        factor = 1.0
         for k, weight in enumerate(self.weights):
-            features = features @ (weight * len(weight) ** -0.5)
+            features = features @ (weight * (factor * len(weight) ** -0.5))
             if self.biases:
                 features = features + self.biases[k]
-            if self.activate_last or k < len(self.weights) - 1:
-                features = self.activation(features)
-        return features
+            if k < len(self.weights) - 1:
+                # The factor of the activation goes into the next weights, which are fewer.
+                features, factor = self.activation.activation(features), self.activation.factor
+        return self.activation(features) if self.activate_last else features
 
     def extra_repr(self) -> str:
         """The widths."""

@@ -20,7 +20,7 @@ SMALL = NequIPConfig(
     max_degree=1,
     functions=4,
     radial=(8,),
-    readout=4,
+    readout=(4,),
     neighbors=3.0,
     isolated={"H": -13.6, "O": -2042.0},
 )

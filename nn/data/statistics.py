@@ -1,0 +1,189 @@
+r"""Statistics of a training set: energies of the elements, scales, neighbours.
+
+The energy of a frame with $n_z$ atoms of each element is written as $E = \sum_z n_z E^0_z + \Delta$.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from cartesian.nn.data.dataset import Dataset
+from cartesian.nn.elements import SYMBOLS, element_values
+
+Reference = Literal["least squares", "isolated atoms", "none"] | Mapping[str | int, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of one label, over all its components.
+
+    Attributes:
+        mean: Of each component, flat; of labels of atoms over all atoms.
+        rms: Root of the mean square of a component.
+        deviation: The same about the mean of each component.
+        count: Number of rows.
+    """
+
+    mean: tuple[float, ...]
+    rms: float
+    deviation: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    r"""What a training set tells about the scales of a model.
+
+    Attributes:
+        elements: Symbols, by atomic number.
+        frames, atoms: Their numbers.
+        composition: Mean number of atoms of each element in a frame.
+        neighbors: Mean number of neighbours of an atom within the cutoff.
+        isolated: $E^0$ of each element, in eV.
+        shift: Mean of $\Delta$ per atom, in eV.
+        scale: Root mean square of the forces, in eV/Å, or without forces the deviation of $\Delta$ per atom,
+            in eV.
+        labels: Spread of every label.
+    """
+
+    elements: tuple[str, ...]
+    frames: int
+    atoms: int
+    neighbors: float
+    composition: Mapping[str, float]
+    isolated: Mapping[str, float]
+    shift: float
+    scale: float
+    labels: Mapping[str, Spread]
+
+
+def statistics(
+    dataset: Dataset, reference: Reference = "least squares", fixed: Mapping[str, float] | None = None
+) -> Statistics:
+    r"""Statistics of a data set, in one pass.
+
+    Args:
+        dataset: Usually of the training set.
+        reference: Where $E^0_z$ come from: "least squares" makes $\sum \Delta^2 / n^2$ smallest (and among
+            equals takes the smallest energies), "isolated atoms" takes frames of one atom, a mapping gives
+            them in eV, "none" is zero.
+        fixed: Energies of some elements, in eV, that are known; only the others are looked for.
+
+    Raises:
+        ValueError: If there are no frames, an isolated atom is missing, or energies of one element differ.
+    """
+    if not len(dataset):
+        raise ValueError("a data set without frames has no statistics")
+    numbers: list[np.ndarray] = []
+    energies: list[float] = []
+    edges = 0
+    sums: dict[str, _Sums] = {}
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        edges += len(sample.graph.senders)
+        numbers.append(sample.graph.atomic_numbers.numpy())
+        energies.append(float(sample.labels["energy"]) if "energy" in sample.labels else np.nan)
+        for name, values in sample.labels.items():
+            sums.setdefault(name, _Sums()).add(values)
+    present = np.unique(np.concatenate(numbers)) if numbers else np.array([], dtype=int)
+    counts = np.array([(row[:, None] == present).sum(0) for row in numbers], dtype=float)
+    symbols = tuple(SYMBOLS[number] for number in present)
+    isolated = reference_energies(counts, np.array(energies), symbols, reference, fixed)
+    totals = counts.sum(1)
+    known = np.isfinite(energies) & (totals > 0)
+    rest = (np.array(energies) - counts @ [isolated[s] for s in symbols])[known] / totals[known]
+    spreads = {name: found.spread() for name, found in sums.items()}
+    shift = float(rest.mean()) if known.any() else 0.0
+    scale = spreads["forces"].rms if "forces" in spreads else float(rest.std()) if known.any() else 1.0
+    return Statistics(
+        elements=symbols,
+        frames=len(dataset),
+        atoms=int(totals.sum()),
+        neighbors=edges / max(totals.sum(), 1),
+        composition=dict(zip(symbols, counts.mean(0).tolist(), strict=True)),
+        isolated=isolated,
+        shift=shift,
+        scale=scale if scale > 0 else 1.0,
+        labels=spreads,
+    )
+
+
+def reference_energies(
+    counts: np.ndarray,
+    energies: np.ndarray,
+    symbols: Sequence[str],
+    reference: Reference,
+    fixed: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """The energy of each element.
+
+    Args:
+        counts: `(frames, elements)`, number of atoms.
+        energies: `(frames,)`, in eV; not a number where unknown.
+        symbols: Of the elements.
+        reference, fixed: As in `statistics`.
+    """
+    if fixed:
+        is_free = np.array([symbol not in fixed for symbol in symbols])
+        free = [symbol for symbol in symbols if symbol not in fixed]
+        told = counts[:, is_free].any(1)
+        rest = energies - counts[:, ~is_free] @ [fixed[symbol] for symbol in symbols if symbol in fixed]
+        found = reference_energies(counts[told][:, is_free], rest[told], free, reference) if free else {}
+        return {symbol: found.get(symbol, fixed.get(symbol, 0.0)) for symbol in symbols}
+    if isinstance(reference, Mapping):
+        return dict(zip(symbols, element_values(reference, symbols, "reference energies"), strict=True))
+    known = np.isfinite(energies) & (counts.sum(1) > 0)
+    if reference == "none" or not known.any():
+        return dict.fromkeys(symbols, 0.0)
+    counts, energies = counts[known], energies[known]
+    totals = counts.sum(1)
+    if reference == "least squares":
+        found = np.linalg.lstsq(counts / totals[:, None], energies / totals, rcond=None)[0]
+        return {symbol: float(value) for symbol, value in zip(symbols, found, strict=True)}
+    if reference != "isolated atoms":
+        raise ValueError(
+            f"reference energies are 'least squares', 'isolated atoms', 'none' or a mapping such as "
+            f"{{'H': -13.6}}, not {reference!r}"
+        )
+    alone: dict[str, float] = {}
+    for row, energy in zip(counts[totals == 1], energies[totals == 1], strict=True):
+        symbol = symbols[int(row.argmax())]
+        if abs(alone.setdefault(symbol, float(energy)) - energy) > 1e-3:
+            raise ValueError(f"isolated atoms of {symbol} have energies {alone[symbol]} and {energy} eV")
+    missing = [symbol for symbol in symbols if symbol not in alone]
+    if missing:
+        raise ValueError(
+            f"no frame is an isolated atom of {', '.join(missing)}: add one for each element, give the "
+            "energies by hand, or take 'least squares'"
+        )
+    return alone
+
+
+class _Sums:
+    """Sums over rows, from which a spread is made."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: torch.Tensor | float = 0.0
+        self.second: torch.Tensor | float = 0.0
+        self.origin: torch.Tensor | None = None
+
+    def add(self, values: torch.Tensor) -> None:
+        rows = values.reshape(len(values), -1)
+        if self.origin is None:
+            # Sums about a typical value: energies of 10⁴ eV that differ by meV keep their digits.
+            self.origin = rows.mean(0)
+        self.count += len(rows)
+        self.first = self.first + (rows - self.origin).sum(0)
+        self.second = self.second + (rows - self.origin).square().sum(0)
+
+    def spread(self) -> Spread:
+        assert self.origin is not None
+        offset = torch.as_tensor(self.first) / max(self.count, 1)
+        variance = (torch.as_tensor(self.second) / max(self.count, 1) - offset.square()).clamp(min=0)
+        mean = self.origin + offset
+        rms = float((variance + mean.square()).mean().sqrt())
+        return Spread(tuple(mean.tolist()), rms, float(variance.mean().sqrt()), self.count)
