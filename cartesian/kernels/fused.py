@@ -78,11 +78,11 @@ def _launch(
     for k, array in enumerate(operands):
         given |= {f"i{k}": array, f"s{k}": array.stride(0)}
     given |= {f"o{k}": array for k, array in enumerate(outputs)}
-    function, names = _compiled(kernel.text)
+    function, names = compiled(kernel.text)
     block = max(16, 1 << (kernel.channels - 1).bit_length())
     function[instances,](
         **{name: given[name] for name in names},
-        A=_triton_type(outputs[0].dtype),
+        A=triton_type(outputs[0].dtype),
         B=block,
         num_warps=max(1, min(8, block // 64)),
     )
@@ -117,7 +117,7 @@ def _by_sender(senders: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
 
 
 @cache
-def _compiled(text: str) -> tuple[Any, tuple[str, ...]]:
+def compiled(text: str) -> tuple[Any, tuple[str, ...]]:
     """The kernel of a source, and the names of its arguments but the constants."""
     import triton
     import triton.language as tl
@@ -132,7 +132,13 @@ def _compiled(text: str) -> tuple[Any, tuple[str, ...]]:
     return triton.jit(function), tuple(names)
 
 
-def _triton_type(dtype: torch.dtype) -> Any:
+def sums_of(dtype: torch.dtype) -> torch.dtype:
+    """In which sums over numbers of a dtype are made."""
+    return _SUMS[dtype]
+
+
+def triton_type(dtype: torch.dtype) -> Any:
+    """What Triton calls the dtype of a sum."""
     import triton.language as tl
 
     return tl.float64 if dtype == torch.float64 else tl.float32

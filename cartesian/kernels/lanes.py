@@ -1,4 +1,4 @@
-r"""Straight-line programs: plain NumPy or torch, generated C, and the torch operator `cartesian::lanes`.
+r"""Straight-line programs: plain torch, generated C, and the torch operator `cartesian::lanes`.
 
 Rows are sorted by group. The C kernel takes one register of channels of one group at a time, so the
 operands of the group stay in the cache while its rows pass by, and sums over the group have one writer.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cartesian.kernels import compiler, native
+from cartesian.kernels import compiler, fused, fused_lanes, native
 from cartesian.kernels.source import HEAD
 from cartesian.programs.lanes import Lanes
 from cartesian.programs.powers import lanes as parse
@@ -107,6 +107,8 @@ def lanes(program: str, operands: list[Tensor], order: Tensor, starts: Tensor) -
     like = operands[0]
     if like.device.type == "cpu" and native.supports(like.dtype) and native.available():
         return run_native(parsed, operands, groups)
+    if like.device.type == "cuda" and fused.supports(like.dtype) and fused.available(like.device):
+        return fused_lanes.run(parsed, operands, order, starts)
     return run_eager(parsed, operands, groups)
 
 

@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartesian.kernels import fused, reference
+from cartesian.kernels import fused, fused_lanes, lanes, reference
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.fused_source import kernels
 from cartesian.programs.build import convolution
 from cartesian.programs.derivative import derivative
+from cartesian.programs.powers import lanes as powers
+from cartesian.programs.powers import power_program
 from tests.kernels.test_run import (
     CONVOLUTIONS,
     PRODUCTS,
@@ -101,12 +103,29 @@ def test_what_cannot_run_is_refused(monkeypatch):
         fused.run(PRODUCTS[0], [torch.zeros(1, 3)], None)
 
 
+@settings(max_examples=4)
+@given(st.integers(0, 9), st.integers(0, 2), st.sampled_from([1, 5, 40]), st.integers(0, 99))
+def test_powers_are_those_of_plain_torch(rows, order, channels, seed):
+    text = power_program("0e + 1o + 2e", 2, "0e + 1o").text + ["", "|0 1,", "|0 1,|0 2,"][order]
+    program = powers(text)
+    rng = np.random.default_rng(seed)
+    groups = lanes.sort_groups(torch.from_numpy(rng.integers(0, 3, rows)).to(DEVICE), 4)
+    sizes = {"row": rows, "group": 4}
+    operands = [
+        torch.from_numpy(rng.standard_normal((sizes[leg.place], leg.length, channels))).to(DEVICE)
+        for leg in program.operands
+    ]
+    found = fused_lanes.run(program, operands, groups.order, groups.starts)
+    for a, b in zip(found, lanes.run_eager(program, operands, groups), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-13, atol=1e-12)
+
+
 COMPILE = """
 import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
-from cartesian.kernels.fused import _compiled
+from cartesian.kernels.fused import compiled
 from cartesian.kernels.fused_source import kernels
 from cartesian.programs.build import convolution
 from cartesian.programs.derivative import derivative
@@ -114,7 +133,7 @@ from cartesian.programs.derivative import derivative
 forward = convolution("64x0e + 64x1o", 1, "64x0e + 64x1o + 64x1e")
 for program in (forward, derivative(forward, (0, 1, 2))):
     for kernel in kernels(program):
-        function, names = _compiled(kernel.text)
+        function, names = compiled(kernel.text)
         types = {"o": "*fp32", "i": "*fp32", "s": "i64"}
         signature = {
             name: "*i64" if len(name) > 3 else types[name[0]] for name in names
