@@ -1,0 +1,117 @@
+"""Pictures of a potential: predictions beside references, the course of a training, the energy of a simulation."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cartesian.nn.report.evaluation import MILLI, Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+VALUE_UNITS = {
+    "energy": "eV/atom",
+    "virial": "eV/atom",
+    "energies": "eV",
+    "forces": "eV/Å",
+    "stress": "eV/Å³",
+    "dipole": "eÅ",
+    "polarizability": "eÅ²/V",
+}
+BLUE, GREY = "#1f6f8b", "#8a8f98"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+}
+
+
+def parity(comparisons: Sequence[Comparison]) -> "Figure":
+    """Predictions against references, a panel for each quantity; on the line they agree.
+
+    Energies are counted from the mean reference of their composition, so that structures are compared, not molecules.
+    """
+    figure, panels = _figure(len(comparisons), width=2.9, height=2.9)
+    for panel, one in zip(panels, comparisons, strict=True):
+        x, y = one.reference, one.predicted
+        if one.name in ("energy", "energies"):
+            x, y = x - one.constant, y - one.constant
+        x, y = x.ravel(), y.ravel()
+        low, high = min(x.min(), y.min()), max(x.max(), y.max())
+        margin = 0.05 * (high - low) + 1e-12
+        panel.plot([low, high], [low, high], color=GREY, linewidth=0.8, zorder=1)
+        alpha = float(np.clip(300 / len(x), 0.15, 0.8))
+        panel.scatter(x, y, s=7, color=BLUE, alpha=alpha, linewidths=0, rasterized=True, zorder=2)
+        panel.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+        rmse = MILLI * np.sqrt(np.square(one.predicted - one.reference).mean())
+        unit = VALUE_UNITS.get(one.name, "")
+        panel.set_title(one.name)
+        panel.text(0.04, 0.96, f"RMSE {rmse:.3g} {one.unit}", transform=panel.transAxes, va="top")
+        panel.set_xlabel(f"reference{f' ({unit})' if unit else ''}")
+        panel.set_ylabel("predicted")
+        panel.locator_params(nbins=5)
+    return figure
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Loss, and validation errors relative to their first, by epoch; from the rows of `log.jsonl`."""
+    figure, (left, right) = _figure(2, width=4.3, height=2.9)
+    for name, color in (("train_loss", GREY), ("valid_loss", BLUE)):
+        points = [(row["epoch"], row[name]) for row in rows if name in row]
+        if points:
+            left.plot(*zip(*points, strict=True), color=color, label=name.replace("_", " "))
+    left.set(title="loss", xlabel="epoch", yscale="log")
+    left.legend()
+    names = [name for name in rows[-1] if name.startswith("rmse_") or name.endswith("_rmse")]
+    for name in names:
+        points = [(row["epoch"], row[name]) for row in rows if name in row]
+        epochs, values = np.array(points, dtype=float).T
+        right.plot(epochs, values / values[0], label=name.removeprefix("rmse_").removesuffix("_rmse"))
+    right.set(title="validation RMSE, relative to the first", xlabel="epoch", yscale="log")
+    right.legend()
+    return figure
+
+
+def energy_drift(times: np.ndarray, energies: Mapping[str, np.ndarray], title: str) -> "Figure":
+    """Energies of a simulation, counted from their first values.
+
+    Args:
+        times: In fs.
+        energies: Curves by name, in eV.
+        title: Of the picture.
+    """
+    figure, (left, right) = _figure(2, width=4.3, height=2.9)
+    for (name, values), color in zip(energies.items(), (GREY, "#c98a3a", BLUE), strict=False):
+        left.plot(times, values - values[0], color=color, label=name, linewidth=1.1)
+    left.set(title=title, xlabel="time (fs)", ylabel="change (eV)")
+    left.legend()
+    name, values = list(energies.items())[-1]
+    right.plot(times, MILLI * (values - values[0]), color=BLUE, linewidth=1.1)
+    right.set(title=f"{name} alone", xlabel="time (fs)", ylabel="change (meV)")
+    return figure
+
+
+def _figure(count: int, width: float, height: float) -> tuple["Figure", list[Any]]:
+    """A row of panels, in rows of four; drawn without a display."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "pictures need matplotlib: pip install 'cartesian-tensors[nn]'", name="matplotlib"
+        ) from None
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[count:]:
+        panel.remove()
+    return figure, list(panels[:count])
