@@ -1,0 +1,101 @@
+r"""Muon: steps of matrices along the orthogonal factor of their momentum.
+
+$$M \mapsto \beta M + G, \qquad
+  W \mapsto (1 - \eta \lambda) W - 0.2\, \eta \sqrt{\max(a, b)}\; O(G + \beta M)$$
+
+for a matrix of $a \times b$, where $O(U S V^T) \approx U V^T$ by five steps of a Newton-Schulz iteration. The
+factor makes a step as large as one of Adam, so both take one learning rate.
+
+Source:
+    K. Jordan et al., Muon: an optimizer for hidden layers in neural networks (2024); the factor: J. Liu et
+    al., arXiv:2502.16982.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Blocks = tuple[tuple[slice, tuple[int, int]], ...]
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+STEPS = 5
+
+
+def orthogonal_factor(matrices: Tensor) -> Tensor:
+    """Approximately $U V^T$ of matrices `(..., a, b)`: singular values end between about 0.7 and 1.2."""
+    x = matrices.mT if matrices.shape[-2] > matrices.shape[-1] else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-20)
+    a, b, c = COEFFICIENTS
+    for _ in range(STEPS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if matrices.shape[-2] > matrices.shape[-1] else x
+
+
+def matrix_blocks(model: nn.Module) -> dict[str, Blocks]:
+    """Which parameters of a model are matrices: names, and their parts along the last axis.
+
+    Weights of `Linear` and `SpeciesLinear` are rows of several matrices; other parameters with two axes are
+    one. Embeddings and biases are none.
+    """
+    from cartesian.nn.layers import Linear, SpeciesEmbedding, SpeciesLinear
+
+    blocks: dict[str, Blocks] = {}
+    for prefix, module in model.named_modules():
+        for name, parameter in module.named_parameters(prefix, recurse=False):
+            if isinstance(module, (Linear, SpeciesLinear)) and name.endswith("weight"):
+                blocks[name] = tuple((part.weights, part.shape) for part in module.mixings)
+            elif parameter.ndim == 2 and not isinstance(module, (SpeciesEmbedding, nn.Embedding)):
+                blocks[name] = ((slice(0, parameter.numel()), (parameter.shape[0], parameter.shape[1])),)
+    return {name: parts for name, parts in blocks.items() if parts}
+
+
+class Muon(torch.optim.Optimizer):
+    r"""The optimiser.
+
+    Args:
+        parameters: Pairs of a parameter and its matrices, as `matrix_blocks` finds them.
+        rate: Learning rate.
+        momentum: $\beta$.
+        decay: $\\lambda$.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[Tensor, Blocks]],
+        rate: float,
+        momentum: float = 0.95,
+        decay: float = 0.0,
+    ) -> None:
+        pairs = list(parameters)
+        self.blocks = [blocks for _, blocks in pairs]
+        super().__init__([p for p, _ in pairs], {"lr": rate, "momentum": momentum, "weight_decay": decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """One step of every matrix with a gradient."""
+        assert closure is None
+        (group,) = self.param_groups
+        rate, beta, decay = group["lr"], group["momentum"], group["weight_decay"]
+        for parameter, blocks in zip(group["params"], self.blocks, strict=True):
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(parameter)
+            momentum = state["momentum"].mul_(beta).add_(parameter.grad)
+            direction = _rows(parameter.grad.add(momentum, alpha=beta), blocks)
+            parameter.mul_(1 - rate * decay)
+            rows = _rows(parameter, blocks)
+            for place, (a, b) in blocks:
+                matrices = direction[..., place].reshape(*direction.shape[:-1], a, b)
+                factor = orthogonal_factor(matrices).reshape(direction[..., place].shape)
+                rows[..., place].add_(factor, alpha=-0.2 * rate * max(a, b) ** 0.5)
+
+
+def _rows(values: Tensor, blocks: Blocks) -> Tensor:
+    """Values with the last axis that the blocks are parts of: a plain matrix becomes one row."""
+    is_plain = len(blocks) == 1 and values.ndim == 2 and values.numel() == blocks[0][0].stop
+    return values.view(-1) if is_plain else values

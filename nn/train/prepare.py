@@ -1,0 +1,157 @@
+"""What a training needs before its first step: data sets, a model made to fit them, a loss."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cartesian.nn.data.cache import NeighborCache
+from cartesian.nn.data.dataset import Dataset
+from cartesian.nn.data.frames import Frame, Frames
+from cartesian.nn.data.labels import Label, parse_labels
+from cartesian.nn.data.loading import epoch_order
+from cartesian.nn.data.plausibility import unit_slips
+from cartesian.nn.data.statistics import Statistics, statistics
+from cartesian.nn.files import load_model
+from cartesian.nn.files.plain import from_plain, to_plain
+from cartesian.nn.heads.outputs import parse_targets
+from cartesian.nn.models.registry import find, settings
+from cartesian.nn.train.config import DataConfig, TrainConfig
+from cartesian.nn.train.finetune import element_symbols, known_energies, start_from
+from cartesian.nn.train.loss import Loss
+from cartesian.nn.train.settings import check_settings, complete, cutoff_of, require_elements
+
+HELD_OUT = 2**31
+"""The epoch whose order chooses held-out frames: none that is ever trained."""
+
+
+@dataclass
+class Prepared:
+    """Ready for training.
+
+    Attributes:
+        model: In the dtype of the configuration, on the CPU.
+        train, valid: Data sets; without validation frames `None`.
+        loss: Of the training and the validation.
+        statistics: Plain values, for the description of the model.
+        notes: Lines of text for the user.
+    """
+
+    model: nn.Module
+    train: Dataset
+    valid: Dataset | None
+    loss: Loss
+    statistics: dict[str, Any]
+    notes: list[str]
+
+
+def prepare(config: TrainConfig, resumed: Mapping[str, Any] | None = None) -> Prepared:
+    """Read the data, and make the model.
+
+    Args:
+        config: The configuration.
+        resumed: The plain settings of the model and the statistics of a run that goes on, which spare a
+            look at all data.
+
+    Raises:
+        ValueError, FileNotFoundError: Whatever is wrong with data or settings.
+    """
+    torch.manual_seed(config.seed)
+    dtype = getattr(torch, config.dtype)
+    old = None if config.start is None else load_model(config.start, dtype=dtype)
+    kind = find(config.model.get("name", type(old).__name__))
+    if old is not None and not isinstance(old, kind):
+        raise ValueError(f"{config.start} holds a {type(old).__name__}, which cannot start a {kind.__name__}")
+    fields = settings(kind)
+    own = {name: value for name, value in config.model.items() if name != "name"}
+    given = check_settings(fields, own)
+    cutoff = cutoff_of(fields, given if old is None else {**vars(old.config), **given})
+    train, valid = _datasets(config, cutoff, dtype)
+    notes = [f"{len(train)} frames to train, {0 if valid is None else len(valid)} to validate"]
+    if resumed is not None:
+        model = kind(from_plain(fields, resumed["config"]))
+        return _ready(model.to(dtype), config, train, valid, resumed["statistics"], notes)
+    fixed = known_energies(old) if old is not None and config.scales == "keep" else None
+    found = statistics(train, config.data.reference, fixed)
+    results = tuple(config.loss.weights)
+    if old is None:
+        model = kind(complete(fields, given, found, results))
+    else:
+        model, lines = start_from(old, given, found, results, config.scales)
+        notes += lines
+    if valid is not None:
+        require_elements(element_symbols(model), statistics(valid, "none").elements)
+    notes += [f"warning: {text}" for text in unit_slips(found)]
+    notes.append(_summary(model, found))
+    return _ready(model.to(dtype), config, train, valid, to_plain(found), notes)
+
+
+def _ready(
+    model: nn.Module,
+    config: TrainConfig,
+    train: Dataset,
+    valid: Dataset | None,
+    found: dict[str, Any],
+    notes: list[str],
+) -> Prepared:
+    targets = parse_targets(getattr(model.config, "targets", ()))
+    intensive = {"stress", *(target.name for target in targets if target.pool == "mean")}
+    section = config.loss
+    loss = Loss(section.weights, section.convention, section.huber, frozenset(intensive))
+    return Prepared(model, train, valid, loss, found, notes)
+
+
+def read_labels(data: DataConfig, results: Sequence[str]) -> tuple[Label, ...]:
+    """Labels of the results in the loss, by their own names where the configuration names none."""
+    return parse_labels(
+        {name: data.labels.get(name, name) for name in dict.fromkeys([*results, *data.labels])}
+    )
+
+
+def _datasets(config: TrainConfig, cutoff: float, dtype: torch.dtype) -> tuple[Dataset, Dataset | None]:
+    data = config.data
+    labels = read_labels(data, list(config.loss.weights))
+
+    def frames(paths: str | list[str]) -> Sequence[Frame]:
+        return Frames(paths, labels, charge=data.charge, weight=data.weight, group=data.group)
+
+    def dataset(chosen: Sequence[Frame]) -> Dataset:
+        cache = None if data.cache is None else NeighborCache(data.cache)
+        return Dataset(chosen, cutoff, dtype, keep=not data.stream, cache=cache)
+
+    train = frames(data.train)
+    if data.valid is None:
+        return dataset(train), None
+    if not isinstance(data.valid, float):
+        return dataset(train), dataset(frames(data.valid))
+    order = epoch_order(len(train), config.seed, HELD_OUT)
+    count = max(1, round(data.valid * len(train)))
+    if count >= len(train):
+        raise ValueError(f"data.valid holds out {count} of {len(train)} frames: none is left to train on")
+    return dataset(Chosen(train, np.sort(order[count:]))), dataset(Chosen(train, np.sort(order[:count])))
+
+
+class Chosen(Sequence[Frame]):
+    """Some frames of a sequence, read when they are asked for."""
+
+    def __init__(self, frames: Sequence[Frame], numbers: np.ndarray) -> None:
+        self.frames, self.numbers = frames, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self.frames[int(number)] for number in self.numbers[index]]
+        return self.frames[int(self.numbers[index])]
+
+
+def _summary(model: nn.Module, found: Statistics) -> str:
+    count = sum(p.numel() for p in model.parameters())
+    return (
+        f"{type(model).__name__} with {count:,} parameters for {' '.join(found.elements)}; "
+        f"{found.neighbors:.1f} neighbours per atom"
+    )
