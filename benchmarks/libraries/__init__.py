@@ -1,0 +1,1 @@
+"""How each library makes and runs a model: `subject(name, system)`."""
