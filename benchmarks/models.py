@@ -1,8 +1,9 @@
 """Models with forces beside other implementations of the same model with the same settings.
 
-64 channels, two layers, degree 2, cutoff 5 Å; five molecules of 27 atoms, and 500 atoms of copper. *Inference*
-is energies and forces, *training* the gradient of a loss of both. Neighbours are found before; processor time
-of one core, in turns, medians. Memory is the peak of a process above what it holds before it computes.
+64 channels, two layers, degree 2, cutoff 5 Å, float32; five molecules of 27 atoms, and 500 atoms of copper.
+*Inference* is energies and forces, *training* the gradient of a loss of both. Neighbours are found before;
+processor time of one core, in turns, medians. Memory is the peak of a process above what it holds before it
+computes.
 
 A peer runs in an environment of its own, `--python mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
 """
@@ -68,21 +69,19 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(self.process.args)} stopped")  # type: ignore[arg-type]
+            raise RuntimeError(f"{' '.join(self.process.args)} stopped")
         return line
 
 
-def main(compiled: bool = True, pythons: Mapping[str, str] | None = None, names: Sequence[str] = ()) -> list[Row]:  # noqa: ARG001
+def main(pythons: Mapping[str, str]) -> list[Row]:
     """Time all models and the peers for which an interpreter is given."""
-    pythons = {"ours": sys.executable, "plain": sys.executable, **(pythons or {})}
+    pythons = {"ours": sys.executable, "plain": sys.executable, **pythons}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for system in SYSTEMS:
             path = f"{folder}/{system}.npz"
-            np.savez(path, **arrays(system))  # type: ignore[arg-type]
+            np.savez(path, **arrays(system))
             for model, peers in PAIRS.items():
-                if names and model not in names:
-                    continue
                 libraries = ["ours", *(peer for peer in peers if peer in pythons)]
                 rows += _compare(model, libraries, pythons, system, path)
     return rows
@@ -137,5 +136,6 @@ def table(rows: Sequence[Row]) -> str:
             sizes.append(f"{row['memory']:.0f}{share}")
         facts = by_key[model, system, library, "inference"]
         who = library + (f", {facts['notes']}" if facts["notes"] else "")
-        lines.append(f"| {model} | {system} | {who} | {facts['parameters']:,} | {' | '.join(cells + sizes)} |")
+        numbers = " | ".join(cells + sizes)
+        lines.append(f"| {model} | {system} | {who} | {facts['parameters']:,} | {numbers} |")
     return "\n".join(lines)

@@ -4,13 +4,15 @@ import numpy as np
 
 CUTOFF = 5.0
 Arrays = dict[str, np.ndarray]
+Structure = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Atomic numbers, positions, and a cell or none."""
 
 
-def molecules(count: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+def molecules(count: int = 5, seed: int = 0) -> list[Structure]:
     """Balls of 27 atoms, C12 H12 N2 O, no two closer than 1.1 Å, as dense as a molecule."""
     rng = np.random.default_rng(seed)
     numbers = np.array([6] * 12 + [1] * 12 + [7] * 2 + [8])
-    found = []
+    found: list[Structure] = []
     for _ in range(count):
         positions: list[np.ndarray] = []
         while len(positions) < len(numbers):
@@ -21,7 +23,7 @@ def molecules(count: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarra
     return found
 
 
-def copper() -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+def copper() -> list[Structure]:
     """500 atoms of copper in a periodic box, displaced by 0.1 Å."""
     base = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     cells = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)

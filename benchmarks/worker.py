@@ -17,6 +17,8 @@ import torch
 
 from benchmarks.systems import Arrays
 
+Predict = Callable[[bool], tuple[torch.Tensor, torch.Tensor]]
+
 
 class Subject:
     """A model with everything that is not timed: its graph and its parameters.
@@ -27,9 +29,7 @@ class Subject:
         notes: What the reader has to know.
     """
 
-    def __init__(
-        self, predict: Callable[[bool], tuple[torch.Tensor, torch.Tensor]], model: torch.nn.Module, notes: str = ""
-    ) -> None:
+    def __init__(self, predict: Predict, model: torch.nn.Module, notes: str = "") -> None:
         self.predict, self.notes = predict, notes
         self.parameters = [p for p in model.parameters() if p.requires_grad]
 
@@ -52,7 +52,7 @@ def main() -> None:
     system: Arrays = dict(np.load(path))
     # What a library prints is not an answer.
     answers, sys.stdout = sys.stdout, sys.stderr
-    subject = import_module(f"benchmarks.libraries.{library}").subject(name, system)
+    subject = import_module(f"benchmarks.libraries.{library}").MODELS[name](system)
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     count = sum(p.numel() for p in subject.parameters)
     print(json.dumps({"parameters": count, "notes": subject.notes}), file=answers, flush=True)

@@ -1,1 +1,1 @@
-"""How each library makes and runs a model: `subject(name, system)`."""
+"""How each library makes and runs a model: `MODELS`, from names to functions of a system."""

@@ -7,7 +7,7 @@ from benchmarks.systems import CUTOFF, Arrays
 from benchmarks.worker import Subject
 
 
-def subject(name: str, system: Arrays) -> Subject:
+def _make(system: Arrays) -> Subject:
     elements = sorted(set(system["numbers"].tolist()))
     block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
     dtype = torch.get_default_dtype()
@@ -53,3 +53,6 @@ def subject(name: str, system: Arrays) -> Subject:
         return out["energy"], out["forces"]
 
     return Subject(predict, model)
+
+
+MODELS = {"MACE": _make}

@@ -8,7 +8,7 @@ from benchmarks.systems import CUTOFF, Arrays
 from benchmarks.worker import Subject
 
 
-def subject(name: str, system: Arrays) -> Subject:
+def _make(system: Arrays) -> Subject:
     elements = sorted(set(system["numbers"].tolist()))
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -47,3 +47,6 @@ def subject(name: str, system: Arrays) -> Subject:
         return out["total_energy"], out["forces"]
 
     return Subject(predict, model, "computes the virial, too")
+
+
+MODELS = {"NequIP": _make}

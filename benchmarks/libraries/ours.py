@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def subject(name: str, system: Arrays) -> Subject:
+def _make(name: str, system: Arrays) -> Subject:
     elements = sorted(set(system["numbers"].tolist()))
     settings = SETTINGS[name]
     if name not in ("TensorNet", "EquiREANN"):
@@ -41,3 +42,6 @@ def subject(name: str, system: Arrays) -> Subject:
         return results["energy"], results["forces"]
 
     return Subject(predict, potential)
+
+
+MODELS = {name: partial(_make, name) for name in SETTINGS}

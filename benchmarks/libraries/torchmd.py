@@ -5,7 +5,7 @@ from benchmarks.systems import CUTOFF, Arrays
 from benchmarks.worker import Subject
 
 
-def subject(name: str, system: Arrays) -> Subject:
+def _make(system: Arrays) -> Subject:
     dtype = torch.get_default_dtype()
     periodic = bool(system["periodic"].all())
     model = create_model(
@@ -43,3 +43,6 @@ def subject(name: str, system: Arrays) -> Subject:
         return energies, forces
 
     return Subject(predict, model, "searches neighbours, too")
+
+
+MODELS = {"TensorNet": _make}
