@@ -42,7 +42,7 @@ def to_full(compact: Any, degree: int, axis: int = -1) -> Any:
     _check_axis(compact, degree, axis)
     full = _along(axis, compact, constant(table, compact))
     place = full.ndim + axis
-    return full.reshape(*full.shape[:place], *[3] * degree, *full.shape[place + 1 :])
+    return full.reshape((*full.shape[:place], *[3] * degree, *full.shape[place + 1 :]))
 
 
 def from_full(full: Any, degree: int, axis: int = -1) -> Any:

@@ -62,9 +62,11 @@ _CLASSES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
 }
 _LIMITS = ("cylindrical", "spherical")
 
-#: The 32 crystallographic classes, then the seven limit groups, by Hermann-Mauguin symbol.
 CRYSTAL_CLASSES = tuple(row[0] for system, rows in _CLASSES.items() if system not in _LIMITS for row in rows)
+"""Hermann-Mauguin symbols of the 32 crystallographic point groups, each system in rising order."""
+
 LIMIT_GROUPS = tuple(row[0] for system in _LIMITS for row in _CLASSES[system])
+"""Hermann-Mauguin symbols of the seven limit groups of Curie."""
 
 _ALIASES = {
     **{"121": "2", "1m1": "m", "12/m1": "2/m", "2/m2/m2/m": "mmm", "4/m2/m2/m": "4/mmm"},

@@ -84,6 +84,7 @@ NAMED = {
 """Targets that a name is enough for."""
 
 Targets = Sequence[str | Mapping[str, Any] | Target]
+"""What `parse_targets` reads."""
 
 
 def parse_targets(targets: Targets) -> tuple[Target, ...]:

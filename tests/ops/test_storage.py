@@ -33,6 +33,13 @@ def test_full_and_back_is_the_identity_and_keeps_norms(degree, seed, axis):
     np.testing.assert_allclose((full**2).sum(), (compact**2).sum(), rtol=1e-12)
 
 
+def test_a_single_scalar_is_its_own_full_form():
+    for scalar in (np.array([2.0]), torch.tensor([2.0], dtype=torch.float64)):
+        full = to_full(scalar, 0)
+        assert full.shape == ()
+        assert float(from_full(full, 0)[0]) == float(full) == 2.0
+
+
 @given(st.integers(2, 4), seeds)
 def test_from_full_takes_the_symmetric_trace_free_part(degree, seed):
     tensor = general(seed, *[3] * degree)
