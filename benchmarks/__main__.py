@@ -8,26 +8,41 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 # Modules with a `main()` that returns rows and a `table(rows)` that shows them.
-TABLES = ("convolution", "powers")
+TABLES = ("convolution", "chain", "powers")
+# A module whose peers run in environments of their own.
+MODELS = "models"
 # Modules that write their own results.
 OTHERS = ("core",)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"any of {', '.join(OTHERS + TABLES)}; all if none is given")
+    parser.add_argument(
+        "names", nargs="*", help=f"any of {', '.join((*OTHERS, *TABLES, MODELS))}; all if none is given"
+    )
     parser.add_argument("--eager", action="store_true", help="leave out peers that take minutes to compile")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="LIBRARY=PATH",
+        help="interpreter of a peer of models",
+    )
     arguments = parser.parse_args()
-    names = arguments.names or [*OTHERS, *TABLES]
+    names = arguments.names or [*OTHERS, *TABLES, MODELS]
     for name in names:
-        if name not in OTHERS + TABLES:
-            parser.error(f"there is no benchmark {name!r}; there are {', '.join(OTHERS + TABLES)}")
+        if name not in (*OTHERS, *TABLES, MODELS):
+            parser.error(f"there is no benchmark {name!r}; there are {', '.join((*OTHERS, *TABLES, MODELS))}")
         module = import_module(f"benchmarks.{name}")
         if name in OTHERS:
             module.main()
             continue
         command = f"python -m benchmarks {name}{' --eager' * arguments.eager}"
-        rows = module.main(compiled=not arguments.eager)
+        if name == MODELS:
+            rows = module.main(dict(pair.split("=", 1) for pair in arguments.python))
+            command = f"python -m benchmarks models{' --python LIBRARY=PATH' * len(arguments.python)}"
+        else:
+            rows = module.main(compiled=not arguments.eager)
         text = "\n\n".join(
             (
                 f"# {name.capitalize()}",

@@ -140,7 +140,8 @@ class Graph:
     @property
     def volumes(self) -> Tensor:
         """`(systems,)`, in Å³, whatever the handedness; zero without a full cell."""
-        return torch.linalg.det(self.cells).abs()
+        first, second, third = self.cells.unbind(1)
+        return (first * torch.linalg.cross(second, third)).sum(-1).abs()
 
     def sum_receivers(self, values: Tensor) -> Tensor:
         """Sum of `(edges, ...)` over the edges of each receiver, `(nodes, ...)`."""

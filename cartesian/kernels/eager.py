@@ -20,7 +20,7 @@ def run(program: Program, operands: Sequence[Tensor], edges: Edges | None) -> li
         else array.index_select(0, getattr(edges, f"{form.legs[leg].place}s"))
         for array, leg in zip(operands, program.operands, strict=True)
     ]
-    rows = len(edges.senders) if edges else len(like)
+    rows = edges.senders.shape[0] if edges else like.shape[0]
     sums = [like.new_zeros((rows, program.row(leg))) for leg in program.outputs]
     for contraction in program.contractions:
         omitted = contraction.omitted
@@ -41,7 +41,7 @@ def component(form: Form, term: Term, leg: int, rows: Tensor) -> Tensor:
     """What a term sees of the rows of a leg: a view, shaped as in `formula`."""
     start, width, first = term.slots[leg]
     dim = term.dims()[leg]
-    block = rows[:, start : start + dim * width].reshape(len(rows), dim, width)
+    block = rows[:, start : start + dim * width].reshape(rows.shape[0], dim, width)
     if form.legs[leg].shared:
         return block[..., 0]
     block = block[..., first : first + term.channels]
@@ -51,5 +51,5 @@ def component(form: Form, term: Term, leg: int, rows: Tensor) -> Tensor:
 def _scatter(rows: Tensor, place: str, edges: Edges | None) -> Tensor:
     if edges is None or place == "edge":
         return rows
-    count = edges.nodes if place == "sender" else len(edges.starts) - 1
+    count = edges.nodes if place == "sender" else edges.starts.shape[0] - 1
     return rows.new_zeros((count, rows.shape[1])).index_add(0, getattr(edges, f"{place}s"), rows)

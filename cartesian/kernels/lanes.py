@@ -65,12 +65,12 @@ def run_eager(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> lis
             values.append(per_row[left][:, right])
         else:
             values.append(values[left] + values[right] if kind == "add" else values[left] * values[right])
-    zero = operands[0].new_zeros((len(of_rows), operands[0].shape[2]))
+    zero = operands[0].new_zeros((of_rows.shape[0], operands[0].shape[2]))
     outputs = []
     for leg, results in zip(program.outputs, program.results, strict=True):
         out = torch.stack([zero if result is None else values[result] for result in results], dim=1)
         if leg.place == "group":
-            sums = out.new_zeros((len(groups.starts) - 1, *out.shape[1:]))
+            sums = out.new_zeros((groups.starts.shape[0] - 1, *out.shape[1:]))
             out = sums.index_add(0, of_rows, out)
         outputs.append(out)
     return outputs

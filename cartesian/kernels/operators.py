@@ -5,6 +5,7 @@ derivative does the same. Gradients that nobody asked for, and cotangents that a
 the program before it runs. The program travels as text: graphs that hold it can be exported and saved.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from warnings import warn
@@ -12,23 +13,48 @@ from warnings import warn
 import torch
 from torch import Tensor
 
-from cartesian.kernels import eager, fused, native
+from cartesian.kernels import eager, forming, fused, native
 from cartesian.kernels.edges import Edges
 from cartesian.programs.derivative import derivative, without
+from cartesian.programs.forming import RADIAL
 from cartesian.programs.program import Program
 
 
 def run(program: Program, operands: list[Tensor], edges: Edges | None) -> list[Tensor]:
     """Run a program on torch tensors, on whatever is fastest for their device and dtype."""
+    if _only_numbers(operands):
+        return _compute(program, operands, edges)
     indices = [] if edges is None else list(edges[:4])
     return contract(program.text, operands, indices, 0 if edges is None else edges.nodes)
+
+
+def _only_numbers(operands: list[Tensor]) -> bool:
+    """Whether nothing but the result is wanted: no gradient, no graph, no transform, no subclass.
+
+    Going through the operator costs as much as a small convolution.
+    """
+    return not (
+        torch.compiler.is_compiling()
+        or (torch.is_grad_enabled() and any(array.requires_grad for array in operands))
+        or any(type(array) not in (Tensor, torch.nn.Parameter) for array in operands)
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._functorch.maybe_current_level() is not None
+        or torch.jit.is_tracing()
+    )
 
 
 @torch.library.custom_op("cartesian::contract", mutates_args=())
 def contract(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -> list[Tensor]:
     """Outputs of a program given as text; `indices` are those of `Edges`, or none."""
-    parsed, like = Program.parse(program), operands[0]
     edges = Edges(indices[0], indices[1], indices[2], indices[3], nodes) if indices else None
+    return _compute(Program.parse(program), operands, edges)
+
+
+def _compute(parsed: Program, operands: Sequence[Tensor], edges: Edges | None) -> list[Tensor]:
+    if forming.is_formed(parsed):
+        assert edges is not None
+        return forming.run(parsed, operands, edges, _compute)
+    like = operands[0]
     if like.device.type == "cpu" and native.supports(like.dtype) and _compiles():
         return native.run(parsed, operands, edges)
     if like.device.type == "cuda" and fused.supports(like.dtype) and fused.available(like.device):
@@ -42,6 +68,8 @@ def _(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -
     rows: dict[str, Any] = dict.fromkeys(("edge", "sender", "receiver"), like.shape[0])
     if indices:
         rows = {"edge": indices[0].shape[0], "sender": nodes, "receiver": indices[3].shape[0] - 1}
+    if forming.is_formed(parsed):
+        rows["radial"] = parsed.row(RADIAL)
     return [like.new_empty((rows[parsed.form.legs[leg].place], parsed.row(leg))) for leg in parsed.outputs]
 
 

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cartesian.kernels import native, reference
+from cartesian.kernels import forming, native, reference
 from cartesian.kernels.arrays import namespace
 from cartesian.kernels.edges import Edges
+from cartesian.programs.forming import RADIAL
 from cartesian.programs.program import Program
 
 Kernel = Literal["reference", "eager", "native", "fused"]
@@ -37,6 +38,9 @@ def run(
     _check(program, operands, edges)
     if kernel is None and xp is np:
         kernel = "native" if native.supports(operands[0].dtype) and native.available() else "reference"
+    if forming.is_formed(program) and (xp is np or kernel is not None):
+        assert edges is not None
+        return forming.run(program, operands, edges, lambda *given: run(*given, kernel=kernel))
     if kernel == "native":
         return native.run(program, operands, edges)
     if xp is np and kernel == "reference":
@@ -57,13 +61,15 @@ def _check(program: Program, operands: Sequence[Any], edges: Edges | None) -> No
         raise ValueError("the program runs over edges: give their senders and receivers")
     xp, first = namespace(*operands), operands[0]
     kind: Any = np.ndarray if xp is np else xp.Tensor
-    sizes = {"edge": len(first)}
+    sizes = {"edge": first.shape[0]}
     if edges is not None:
         if not isinstance(edges.senders, kind):
             raise TypeError(f"edges are a {type(edges.senders).__name__} among arrays of {xp.__name__}")
         if xp is not np and edges.senders.device != first.device:
             raise TypeError(f"edges are on {edges.senders.device}, but {legs[0].name} on {first.device}")
-        sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": len(edges.starts) - 1}
+        sizes = {"edge": edges.senders.shape[0], "sender": edges.nodes, "receiver": edges.starts.shape[0] - 1}
+    if forming.is_formed(program):
+        sizes["radial"] = program.row(RADIAL)
     for array, leg, index in zip(operands, legs, program.operands, strict=True):
         if not isinstance(array, kind):
             raise TypeError(f"{leg.name} is a {type(array).__name__} among arrays of {xp.__name__}")

@@ -4,6 +4,7 @@ from typing import Any
 
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.run import Kernel, run
+from cartesian.programs.forming import formed
 from cartesian.programs.program import Program
 
 
@@ -23,7 +24,9 @@ def convolution(
         program: The paths, from `cartesian.programs.build.convolution`.
         features: `(nodes, ·)`, blocks `(2ℓ+1, channels)` of the senders.
         harmonics: `(edges, ·)`, compact harmonics of the edge directions.
-        weights: `(edges, paths × channels)`, in the order of the program's paths.
+        weights: `(edges, paths × channels)`, in the order of the program's paths. Or the pair of radial
+            numbers `(edges, ·)` and a matrix `(·, paths × channels)`, whose product the weights are: it is
+            formed some edges at a time, so that memory never holds the weights of all edges.
         edges: The pair (senders, receivers), integers in any order; or `sort_edges(…)`, which spares
             checking and sorting them again.
         kernel: Which kernel to run; `None` takes the fastest.
@@ -47,4 +50,8 @@ def convolution(
     if not isinstance(edges, Edges):
         senders, receivers = edges
         edges = sort_edges(senders, receivers, len(features))
+    if isinstance(weights, tuple):
+        radial, matrix = weights
+        program = formed(program, radial.shape[-1])
+        return run(program, [matrix, features, harmonics, radial], edges, kernel)[0]
     return run(program, [weights, features, harmonics], edges, kernel)[0]

@@ -1,33 +1,20 @@
-r"""Harmonics of many vectors: the STF tensors of their directions, all degrees at once.
+"""Harmonics of many vectors: the STF tensors of their directions, all degrees at once.
 
-With $u$ the direction and $m$ the order about the polar axis $y$ of the frame, multiplying by $u_y$
-keeps $m$ and couples a harmonic to the degrees above and below. Read upwards,
-
-$$Y^{(\ell+1)}_m = A_{\ell m}\, u_y\, Y^{(\ell)}_m - B_{\ell m}\, u^2\, Y^{(\ell-1)}_m, \qquad |m| \le \ell,$$
-
-and the two members $m = \pm(\ell + 1)$ come from $m = \pm\ell$ and $(u_z, u_x)$, as cosine and sine of a
-sum of angles. All factors are components of the exact couplings $\ell \times 1 \to \ell \pm 1$. Everything is
-polynomial in $u$: no poles, no angles, derivatives of any order.
+The recursion is that of `cartesian.programs.harmonics`. On the CPU it runs as one pass of generated C, elsewhere
+degree by degree on whole rows of numbers.
 """
 
-import math
-from collections.abc import Callable
-from fractions import Fraction
-from typing import Any, Literal
+from math import prod
+from typing import Any
 
 import numpy as np
 
+from cartesian.kernels import native, rows
 from cartesian.kernels.arrays import as_array, constant, namespace
-from cartesian.symbolic.multipoles import product_coefficient
-from cartesian.symbolic.traces import stf_norm_squared
-from cartesian.tables.lookup import coupling, made_once
+from cartesian.programs.harmonics import SQUARED_NORMS, Harmonics, Normalization, factors
 
-Normalization = Literal["component", "norm", "stf"]
-_SQUARED_NORMS: dict[str, Callable[[int], int | Fraction]] = {
-    "component": lambda degree: 2 * degree + 1,
-    "norm": lambda degree: 1,  # noqa: ARG005
-    "stf": stf_norm_squared,
-}
+# The length of the generated code grows like the square of the degree, and compiling takes longer than that.
+_COMPILED = 10
 
 
 def harmonics(
@@ -45,7 +32,8 @@ def harmonics(
 
     Returns:
         `(..., (L+1)²)`, degree ℓ at `degree_slice(ℓ)`, in the library and dtype of `vectors`. The zero
-        vector has no direction: all but degree 0 vanish there, and all derivatives are 0.
+        vector has no direction: all but degree 0 vanish there, and all derivatives are 0. Vectors whose
+        inverse length leaves the range of the dtype count as zero.
 
     Raises:
         ValueError: If the last axis does not have three components, or an option is unknown.
@@ -61,20 +49,55 @@ def harmonics(
         )
     if isinstance(max_degree, bool) or not isinstance(max_degree, int) or max_degree < 0:
         raise ValueError(f"the largest degree is an integer >= 0, not {max_degree!r}")
-    if normalization not in _SQUARED_NORMS:
+    if normalization not in SQUARED_NORMS:
         raise ValueError(f"unknown normalization {normalization!r}: choose 'component', 'norm' or 'stf'")
+    program = Harmonics(max_degree, normalization, bool(normalize))
+    out = _compiled(program, vectors)
+    return recursion(program, vectors) if out is None else out
+
+
+def degree_slice(degree: int) -> slice:
+    r"""Where the $2\ell + 1$ components of a degree stand in the result of `harmonics`.
+
+    >>> degree_slice(2)
+    slice(4, 9, None)
+    """
+    return slice(degree * degree, (degree + 1) ** 2)
+
+
+def _compiled(program: Harmonics, vectors: Any) -> Any:
+    """The harmonics as generated C; `None` where it cannot be had."""
+    xp = namespace(vectors)
+    if program.max_degree > _COMPILED or vectors.dtype not in (xp.float32, xp.float64):
+        return None
+    flat = vectors if vectors.ndim == 2 else vectors.reshape(prod(vectors.shape[:-1]), 3)
+    if xp is np:
+        if not native.available():
+            return None
+        (out,) = rows.run_native(program.text, [flat])
+    else:
+        if vectors.device.type != "cpu":
+            return None
+        from cartesian.kernels import row_operators
+
+        (out,) = row_operators.run(program.text, [flat])
+    return out if flat is vectors else out.reshape(*vectors.shape[:-1], out.shape[-1])
+
+
+def recursion(program: Harmonics, vectors: Any) -> Any:
+    """The harmonics of vectors `(..., 3)`, one degree after the other, on any device and in any dtype."""
     xp = namespace(vectors)
     # Components first: each step then works on whole rows of numbers.
     components = xp.moveaxis(vectors, -1, 0)
-    if normalize:
+    if program.normalize:
         components, squared = _directions(xp, components)
     else:
         squared = (components * components).sum(0)
     x, y, z = components[0:1], components[1:2], components[2:3]
     below, here = None, xp.ones_like(x)
     degrees = [here]
-    for degree in range(max_degree):
-        up, down, edge = (_column(table, vectors) for table in _factors(degree, normalization))
+    for degree in range(program.max_degree):
+        up, down, edge = (_column(table, vectors) for table in factors(degree, program.normalization))
         inner = up * y * here
         if below is None:
             sine, cosine = edge * x * here, edge * z * here
@@ -88,15 +111,6 @@ def harmonics(
     return xp.moveaxis(xp.concatenate(degrees), 0, -1)
 
 
-def degree_slice(degree: int) -> slice:
-    r"""Where the $2\ell + 1$ components of a degree stand in the result of `harmonics`.
-
-    >>> degree_slice(2)
-    slice(4, 9, None)
-    """
-    return slice(degree * degree, (degree + 1) ** 2)
-
-
 def _directions(xp: Any, components: Any) -> tuple[Any, Any]:
     """Unit vectors and their squared length; both 0, with all derivatives, for zero vectors."""
     magnitudes = abs(components)
@@ -108,30 +122,6 @@ def _directions(xp: Any, components: Any) -> tuple[Any, Any]:
     length = xp.sqrt(xp.where(zero, xp.ones_like(largest), (scaled * scaled).sum(0)))
     squared = xp.where(zero, xp.zeros_like(largest), xp.ones_like(largest))
     return xp.where(zero, xp.zeros_like(scaled), scaled / length), squared
-
-
-@made_once
-def _factors(degree: int, normalization: Normalization) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""A and B of the recursion, and the factor of the members $m = \pm(\ell + 1)$.
-
-    With $Y^{(\ell)} = \mathrm{STF}(u^{\otimes\ell})$ and $\gamma$ from `product_coefficient`,
-    $u_i Y^{(\ell)}_a = c_{aio} Y^{(\ell+1)}_o + \gamma\, c'_{aio}\, u^2\, Y^{(\ell-1)}_o$, couplings natural.
-    """
-    y, z = 1, 2
-    above = coupling(degree, 1, degree + 1)
-    diagonal = above[:, y, 1:-1].diagonal()
-    scale = [_scale(normalization, n) for n in range(degree + 2)]
-    up = scale[degree + 1] / scale[degree] / diagonal
-    edge = scale[degree + 1] / scale[degree] * above[-1:, z, -1]
-    if degree == 0:
-        return up, np.zeros(0), edge
-    gamma = float(product_coefficient(degree, 1, degree - 1))
-    below = coupling(degree, 1, degree - 1)[1:-1, y, :].diagonal()
-    return up, scale[degree + 1] / scale[degree - 1] * gamma * below / diagonal[1:-1], edge
-
-
-def _scale(normalization: Normalization, degree: int) -> float:
-    return math.sqrt(_SQUARED_NORMS[normalization](degree) / stf_norm_squared(degree))
 
 
 def _column(table: np.ndarray, vectors: Any) -> Any:

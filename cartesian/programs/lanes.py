@@ -15,7 +15,10 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 Instruction = tuple[str, int, int]
-"""("load", operand, component), ("const", number, 0), ("add", i, j) or ("mul", i, j); i, j are earlier."""
+"""("load", operand, component), ("const", number, 0), ("inverse", operand, 0), ("add", i, j) or ("mul", i, j).
+
+i and j are earlier. "inverse" is the inverse length of an operand of three components, 0 for the zero vector.
+"""
 
 
 class LaneLeg(NamedTuple):
@@ -116,7 +119,16 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
         Operands: those of `program`, then one cotangent per output that is not absent.
     """
     record = Recorder(program.constants)
-    copies = [record(*instruction) for instruction in program.instructions]
+    for kind, operand, _ in program.instructions:
+        if kind == "inverse":
+            # First of all, so that the way back comes to the components after their inverse length.
+            for component in range(3):
+                record("load", operand, component)
+    copies: list[int] = []
+    for kind, left, right in program.instructions:
+        leaf = kind not in ("add", "mul")
+        copies.append(record(kind, left, right) if leaf else record(kind, copies[left], copies[right]))
+    last = len(record.instructions)
     adjoints: dict[int, list[int]] = {}
     given = [k for k in range(len(program.outputs)) if k not in absent]
     for number, k in enumerate(given):
@@ -125,7 +137,7 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
                 cotangent = record("load", len(program.operands) + number, component)
                 adjoints.setdefault(copies[result], []).append(cotangent)
     gradients: dict[tuple[int, int], int] = {}
-    for i in reversed(copies):
+    for i in reversed(range(last)):
         adjoint = record.sum(adjoints.pop(i, ()))
         if adjoint is None:
             continue
@@ -138,6 +150,13 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
         elif kind == "mul":
             adjoints.setdefault(left, []).append(record("mul", adjoint, right))
             adjoints.setdefault(right, []).append(record("mul", adjoint, left))
+        elif kind == "inverse":
+            # d(1/|r|) = -(r/|r|) · dr / |r|²; one factor at a time, since 1/|r|² may overflow.
+            negative = record("mul", record.constant(-1.0), record("mul", record("mul", adjoint, i), i))
+            for component in range(3):
+                coordinate = record("load", left, component)
+                slope = record("mul", record("mul", coordinate, i), negative)
+                adjoints.setdefault(coordinate, []).append(slope)
     outputs = tuple(program.operands[k] for k in wanted)
     results = [
         tuple(gradients.get((k, c)) for c in range(leg.length))
@@ -163,7 +182,7 @@ def pruned(
     while stack:
         i = stack[-1]
         kind, left, right = instructions[i]
-        leaf = kind in ("load", "const")
+        leaf = kind not in ("add", "mul")
         missing = [] if leaf else [j for j in (right, left) if j not in number]
         if i in number or missing:
             stack.pop() if i in number else stack.extend(missing)

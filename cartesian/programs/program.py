@@ -29,7 +29,7 @@ from cartesian.symbolic.coupling import compact_coupling
 from cartesian.symbolic.exact import ExactTensor, sqrt
 from cartesian.tables.lookup import read_only
 
-Place = Literal["edge", "sender", "receiver"]
+Place = Literal["edge", "sender", "receiver", "radial"]
 
 WEIGHTS, LEFT, RIGHT, OUT = range(4)
 
@@ -97,7 +97,7 @@ class Contraction(NamedTuple):
         output: Index of the output.
     """
 
-    operands: tuple[int | None, int | None, int | None, int | None]
+    operands: tuple[int | None, ...]
     output: int
 
     @property
@@ -108,9 +108,9 @@ class Contraction(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """A multilinear form: four legs and the paths that couple them."""
+    """A multilinear form: four legs, or five, and the paths that couple them."""
 
-    legs: tuple[Leg, Leg, Leg, Leg]
+    legs: tuple[Leg, ...]
     terms: tuple[Term, ...]
 
 

@@ -9,8 +9,11 @@ $$M_o = \sum_{i + r - 2z = o} f_{ir o}\; T_i \cdot_z u^{\otimes r}.$$
 What is contracted $z$ times with $u$, and multiplied by it $r - z$ times, are few tensors of rank
 $k = i - z$. So we contract down, weigh, and multiply up by Horner's rule,
 
-$$A_{i,i} = T_i, \quad A_{i,k-1} = A_{i,k} \cdot u; \qquad B_{o,k} = \sum_i f_{i,\,o+i-2k,\,o}\, A_{i,k}; \qquad
-  U_0 = B_{o,0}, \quad U_k = B_{o,k} + U_{k-1} \otimes u, \quad M_o = U_o,$$
+$$\begin{aligned}
+  \text{down}\quad & A_{i,i} = T_i, \qquad A_{i,k-1} = A_{i,k} \cdot u \\
+  \text{weigh}\quad & B_{o,k} = \sum_i f_{i,\,o+i-2k,\,o}\, A_{i,k} \\
+  \text{up}\quad & U_0 = B_{o,0}, \qquad U_k = B_{o,k} + U_{k-1} \otimes u, \qquad M_o = U_o,
+\end{aligned}$$
 
 which takes 57 multiplications where the single paths take 91, for all ranks up to 2.
 """
@@ -131,8 +134,8 @@ class DirectionMessage(NamedTuple):
 class RankPowers(NamedTuple):
     r"""Products of tensors with themselves, channel by channel.
 
-    $B_1$ are the tensors $M$ themselves; $B_{n+1}$ are all contractions of $B_n$ of a rank $o_1$ with $M$ of a
-    rank $o_2 \ge o_1$. Those of one rank stand side by side like channels, `(3^rank, copies × channels)`.
+    $B_1$ are the tensors $M$ themselves; $B_{n+1}$ are all contractions of $B_n$ of a rank $o_1$ with $M$ of
+    a rank $o_2 \ge o_1$. Those of one rank stand side by side like channels, `(3^rank, copies × channels)`.
 
     Attributes:
         channels: Number of channels.
@@ -192,10 +195,12 @@ def lanes(text: str) -> Lanes:
         >>> program.multiply_adds
         57
     """
-    kind, *numbers = text.split()
-    if kind == "message":
-        return DirectionMessage(*map(int, numbers[:4]), numbers[4]).record()  # type: ignore[arg-type]
-    return RankPowers(*map(int, numbers)).record()
+    kind, *rest = text.split()
+    if kind == "powers":
+        return RankPowers(*map(int, rest)).record()
+    count, rank, edge_rank, out_rank = map(int, rest[:4])
+    sharing: Sharing = "path" if rest[4] == "path" else "rank"
+    return DirectionMessage(count, rank, edge_rank, out_rank, sharing).record()
 
 
 def _tensor(record: Recorder, operand: int, rank: int) -> Tensor:

@@ -97,7 +97,10 @@ def trace(source: Source, stress: bool = True, plain: bool = False) -> ExportedP
         )
         return found
 
-    example = inputs(_example(source, (5, 4)))
+    graph = _example(source, (5, 4))
+    # Operators are registered when they are first needed.
+    potential(graph)
+    example = inputs(graph)
     # Checks that look at values are left out, as in compiled code; `make_fx` by itself does not say so.
     # An optimised order of contractions would be one for the sizes of the example.
     with (

@@ -2,11 +2,12 @@ r"""NequIP from weights of the authors' own package, `nequip` of version 0.7 and
 
 Theirs and ours compute the same with other factors, which are moved into the weights:
 
-- their radial functions are ours times $\sqrt{2 / r_c}$, and their edges run from receivers to senders, so
-  paths of odd harmonics change sign;
+- their radial functions are ours times $\sqrt{2 / r_c}$;
 - the activations of their radial networks and readouts are not normalised, but their weights have a factor
   $\sqrt 2$; those of their gates are divided by a second moment that e3nn estimates from random numbers;
 - their weights of a species in $W_{z_i} h_i$ are linear in the embedding of its element.
+
+Their edges run from receivers to senders. That is an inversion, which energies do not notice.
 """
 
 import re
@@ -217,7 +218,7 @@ def _radial(weights: dict[str, Tensor], prefix: str, layer: Layer) -> dict[str, 
     terms = layer.message.program.form.terms
     order = sorted(terms, key=lambda term: (starts.index(term.slots[1].start), *term.degrees[1:]))
     columns = dict(zip(order, torch.split(found[-1], [term.channels for term in order], dim=1), strict=True))
-    found[-1] = torch.cat([(-1) ** term.degrees[1] * columns[term] for term in terms], dim=1)
+    found[-1] = torch.cat([columns[term] for term in terms], dim=1)
     return {f"radial.perceptron.weights.{k}": matrix for k, matrix in enumerate(found)}
 
 

@@ -60,8 +60,10 @@ class Potential(nn.Module):
         if self.stress:
             results["virial"] = -gradients[1]
             volumes = graph.volumes[:, None, None]
-            whole = torch.where(volumes > 0, volumes, torch.nan)
-            results["stress"] = gradients[1] / whole
+            has_volume = volumes > 0
+            # Not divided by nan, whose derivative would spoil a batch of molecules and crystals.
+            stress = gradients[1] / torch.where(has_volume, volumes, 1.0)
+            results["stress"] = torch.where(has_volume, stress, torch.nan)
         return results
 
 

@@ -20,9 +20,11 @@ def to_blocks(features: Tensor, irreps: Irreps) -> list[Tensor]:
     """
     if features.shape[-1] != irreps.dim:
         raise ValueError(f"features of {irreps} have length {irreps.dim}, not {features.shape[-1]}")
+    # One split, whose gradient is one concatenation.
+    parts = torch.split(features, [block.dim for block in irreps], dim=-1)
     return [
-        torch.unflatten(features[..., where], -1, (block.irrep.dim, block.channels))
-        for block, where in zip(irreps, irreps.slices, strict=True)
+        torch.unflatten(part, -1, (block.irrep.dim, block.channels))
+        for part, block in zip(parts, irreps, strict=True)
     ]
 
 

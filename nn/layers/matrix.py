@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from cartesian.kernels.arrays import constant
-from cartesian.ops.harmonics import degree_slice, harmonics
+from cartesian.ops.harmonics import harmonics
 from cartesian.ops.product import product
 from cartesian.programs.build import product as build
 from cartesian.spec import Irreps
@@ -130,9 +130,9 @@ class MatrixLinear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Mix the channels."""
-        components = _components(features)
-        blocks = [part(components[..., degree_slice(l), :]) for l, part in enumerate(self.parts)]
-        return torch.cat(blocks, -2).flatten(-2)
+        blocks = torch.split(_components(features), [2 * l + 1 for l in DEGREES], dim=-2)
+        mixed = [part(block) for part, block in zip(self.parts, blocks, strict=True)]
+        return torch.cat(mixed, -2).flatten(-2)
 
 
 def _components(features: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def to_ranks(features: Tensor, channels: Sequence[int]) -> list[Tensor]:
             f"{sum(sizes)} numbers, not {features.shape[-1]}"
         )
     parts = torch.split(features, sizes, dim=-1)
-    return [part.unflatten(-1, (3**n, channels[n])) for n, part in enumerate(parts)]
+    return [torch.unflatten(part, -1, (3**n, channels[n])) for n, part in enumerate(parts)]
 
 
 def from_ranks(blocks: Iterable[Tensor]) -> Tensor:
@@ -57,18 +57,24 @@ class RankLinear(nn.Module):
     def __init__(self, inputs: Sequence[int], outputs: int) -> None:
         super().__init__()
         self.inputs = tuple(inputs)
-        self.ranks = nn.ModuleList(
-            Perceptron([count, outputs], bias=rank == 0) for rank, count in enumerate(inputs)
-        )
+        self.weight = nn.Parameter(torch.randn(sum(inputs), outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, features: Tensor) -> Tensor:
         """Mix the channels."""
         mixed = []
-        for mix, block in zip(self.ranks, to_ranks(features, self.inputs), strict=True):
+        weights = torch.split(self.weight, list(self.inputs))
+        for rank, (block, weight) in enumerate(zip(to_ranks(features, self.inputs), weights, strict=True)):
             # One matrix product over all atoms and components.
-            rows = mix(block.reshape(-1, block.shape[-1]))
-            mixed.append(rows.reshape(*block.shape[:-1], rows.shape[-1]))
-        return from_ranks(mixed)
+            rows = block.reshape(len(features) * 3**rank, len(weight))
+            matrix = weight * len(weight) ** -0.5
+            rows = rows @ matrix if rank else torch.addmm(self.bias, rows, matrix)
+            mixed.append(rows.reshape(len(features), 3**rank * len(self.bias)))
+        return torch.cat(mixed, dim=1)
+
+    def extra_repr(self) -> str:
+        """The channels of each rank."""
+        return f"{self.inputs} -> {self.weight.shape[1]}"
 
 
 class RankGate(nn.Module):

@@ -3,12 +3,13 @@ r"""HotPP: messages of tensors with all their components, contracted with powers
 With tensors $T_n$ of ranks $n = 0, 1, 2$, the direction $u$ of an edge, and $\cdot_z$ the contraction of the
 last $z$ indices of the left with the first of the right,
 
-$$M_{i,o} = \frac{1}{\bar n} \sum_{j \to i} \sum_{n + r - 2z = o} f_r(d_{ji})\; (U T)_{j,n} \cdot_z u_{ji}^{\otimes r},
-  \qquad T'_{i,o} = T_{i,o} + g(\lVert V M_{i,o} \rVert^2)\, V M_{i,o}.$$
+$$M_{i,o} = \frac{1}{\bar n} \sum_{j \to i} \sum_{n + r - 2z = o}
+    f_r(d_{ji})\; (U T)_{j,n} \cdot_z u_{ji}^{\otimes r}, \qquad
+  T'_{i,o} = T_{i,o} + g(\lVert V M_{i,o} \rVert^2)\, V M_{i,o}.$$
 
-By default that is the published network, with one change: the envelope multiplies the filters $f$ and not the
-functions they are made of, so that neighbours come and go smoothly. The authors' code has `envelope="first"`, and
-with its biases the energy jumps at the cutoff.
+By default that is the published network, with one change: the envelope multiplies the filters $f$ and not
+the functions they are made of, so that neighbours come and go smoothly. The authors' code has
+`envelope="first"`, and with its biases the energy jumps at the cutoff.
 
 Two variants by name: `project="irreducible"` keeps of all tensors the symmetric trace-free part, and
 `factors=3` multiplies the messages with themselves ("MiaoMiao").
@@ -19,6 +20,7 @@ Source:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -38,6 +40,7 @@ from cartesian.nn.layers.reducible import RankGates, RankMessage, RankReadout
 from cartesian.nn.radial import PolynomialEnvelope, Sinc
 from cartesian.nn.radial.filters import RadialFilters
 from cartesian.nn.radial.interpolation import Interpolated
+from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
 from cartesian.ops.spaces import TensorSpace
 from cartesian.programs.reducible import Sharing
@@ -126,9 +129,7 @@ class HotPPConfig:
 
 
 PUBLISHED = {
-    "carbon": HotPPConfig(
-        ("C",), 3.0, scale=2.8689, shift=-156.7956, neighbors=13.58, max_atomic_number=6
-    ),
+    "carbon": HotPPConfig(("C",), 3.0, scale=2.8689, shift=-156.7956, neighbors=13.58, max_atomic_number=6),
     "water dipole": HotPPConfig(
         ("H", "O"), 4.0, layers=4, energy=False, max_atomic_number=8, targets=("dipole",)
     ),
@@ -150,7 +151,7 @@ class Layer(nn.Module):
         if config.project == "irreducible":
             irreps, wanted = (channels * Irreps.harmonics(n) for n in (rank, out))
             self.message = Message(irreps, wanted, config.edge_rank, neighbors, kind="summed")
-            self.gate = NormGate(wanted, gate, lambda x: even(x) * x)
+            self.gate = NormGate(wanted, gate, partial(_activated, even))
         else:
             shape = channels, rank, config.edge_rank, out
             self.message = RankMessage(*shape, config.sharing, config.factors, neighbors)
@@ -165,11 +166,16 @@ class Layer(nn.Module):
         knots = config.knots
         self.filters = Interpolated(filters, config.cutoff, knots) if knots else filters
 
-    def forward(self, h: Tensor, lengths: Tensor, angular: Tensor, edges: Edges) -> Tensor:
+    def forward(self, h: Tensor, lengths: Tensor, angular: Tensor, edges: Edges, pairs: Pairs) -> Tensor:
         """New tensors of all atoms."""
-        new: Tensor = self.gate(self.message(h, angular, self.filters(lengths), edges))
+        filters = pairs.expand(self.filters(lengths))
+        new: Tensor = self.gate(self.message(h, angular, filters, edges))
         # Ranks ascend: what both have in common stands in front.
         return new + nn.functional.pad(h, (0, new.shape[1] - h.shape[1]))
+
+
+def _activated(gate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return gate(x) * x
 
 
 class HotPP(nn.Module):
@@ -231,10 +237,13 @@ class HotPP(nn.Module):
         if config.project == "irreducible":
             angular = harmonics(vectors, config.edge_rank)
         else:
-            angular = harmonics(vectors, 1, "stf")[:, 1:]
+            angular = vectors / torch.where(lengths > 0, lengths, 1.0)[:, None]
         h = self.embedding(species if config.max_atomic_number is None else graph.atomic_numbers)
+        # A table takes less time than to find the pairs.
+        pairs = Pairs.of(graph) if isinstance(self.layers[0].filters, RadialFilters) else Pairs()
+        lengths = pairs.reduce(lengths)
         for layer in self.layers:
-            h = layer(h, lengths, angular, graph.edges)
+            h = layer(h, lengths, angular, graph.edges, pairs)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         values = h.new_zeros(graph.nodes) if self.readout is None else self.readout(h)
         results: dict[str, Tensor] = self.outputs(values, parts, species, graph)

@@ -29,6 +29,8 @@ from cartesian.nn.layers.message import Message
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial.interpolation import Interpolated
+from cartesian.nn.radial.pairs import Pairs
 from cartesian.nn.radial.table import RadialTable
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
@@ -57,6 +59,8 @@ class MACEConfig:
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of radial networks, which know no elements; `None` for tables of
             radial functions of each element $z_j$.
+        knots: Number of intervals of a spline by which the radial networks are interpolated; with 0 they are
+            evaluated at every edge.
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
@@ -74,6 +78,7 @@ class MACEConfig:
     functions: int = 8
     power: int = 5
     radial: Sequence[int] | None = (64, 64, 64)
+    knots: int = 0
     readout: int = 16
     neighbors: float = 1.0
     scale: Values = 1.0
@@ -102,20 +107,25 @@ class Layer(nn.Module):
         self.message = Message(irreps, factors, config.max_degree, config.neighbors)
         basis = Bessel(config.functions, config.cutoff)
         envelope, outputs = PolynomialEnvelope(config.cutoff, config.power), self.message.weights
-        self.radial: RadialTable | RadialNetwork
+        self.radial: RadialTable | RadialNetwork | Interpolated
         if config.radial is None:
             self.radial = RadialTable(basis, envelope, outputs, species)
         else:
-            self.radial = RadialNetwork(basis, envelope, outputs, config.radial, envelope_first=True)
+            network = RadialNetwork(basis, envelope, outputs, config.radial, envelope_first=True)
+            self.radial = Interpolated(network, config.cutoff, config.knots) if config.knots else network
         self.mix = None if keeps else SpeciesLinear(factors, factors, species)
         self.product = ProductBasis(factors, correlation, out, species, PRODUCTS[config.products])
         self.linear = Linear(out, out)
         self.update = SelfConnection(irreps, out, species, scale=1) if keeps else None
 
-    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
+    def forward(
+        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
+    ) -> Tensor:
         """New features of all atoms."""
         if isinstance(self.radial, RadialTable):
             weights = self.radial(lengths, species.index_select(0, edges.senders))
+        elif isinstance(self.radial, RadialNetwork):
+            weights = pairs.expand(self.radial(pairs.reduce(lengths)))
         else:
             weights = self.radial(lengths)
         a = self.message(h, y, weights, edges)
@@ -137,7 +147,7 @@ class MACE(nn.Module):
 
     Raises:
         ValueError: If the features differ in channels or lack scalars, if there is not one correlation for
-            each layer, or if no product gives an irrep of a target.
+            each layer, if tables should be interpolated, or if no product gives an irrep of a target.
 
     Examples:
         >>> sum(p.numel() for p in MACE(PUBLISHED["AcAc"]).parameters())
@@ -158,6 +168,8 @@ class MACE(nn.Module):
         correlations = [correlation] * config.layers if isinstance(correlation, int) else list(correlation)
         if len(correlations) != config.layers or config.layers < 1:
             raise ValueError(f"{config.layers} layers need one correlation each, not {correlations}")
+        if config.radial is None and config.knots:
+            raise ValueError(f"{config.knots} knots are for radial networks; tables of elements have none")
         self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         last = Irreps([(channels, "0e"), *((channels, irrep) for irrep in read)])
@@ -179,9 +191,11 @@ class MACE(nn.Module):
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
         lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
+        has_networks = any(isinstance(layer.radial, RadialNetwork) for layer in self.layers)
+        pairs = Pairs.of(graph) if has_networks else Pairs()
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
         for layer, energy in zip(self.layers, self.energies, strict=True):
-            h = layer(h, species, lengths, y, graph.edges)
+            h = layer(h, species, lengths, pairs, y, graph.edges)
             total = total + energy(h)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)

@@ -28,6 +28,7 @@ from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial
+from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
 
@@ -107,9 +108,11 @@ class Layer(nn.Module):
         species = len(config.elements)
         self.update = SelfConnection(irreps, self.gate.irreps, species, scale=1) if skip else None
 
-    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
-        """New features of all atoms."""
-        m = self.message(h, y, self.radial(lengths), edges)
+    def forward(
+        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
+    ) -> Tensor:
+        """New features of all atoms; `lengths` are those of the pairs."""
+        m = self.message(h, y, pairs.expand(self.radial(lengths)), edges)
         gated: Tensor = self.gate(m if self.update is None else self.update(h, m, species))
         return gated
 
@@ -173,11 +176,11 @@ class NequIP(nn.Module):
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)
-        vectors = graph.vectors
-        lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
+        vectors, pairs = graph.vectors, Pairs.of(graph)
+        lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.max_degree)
         h = self.embedding(species)
         for layer in self.layers:
-            h = layer(h, species, lengths, y, graph.edges)
+            h = layer(h, species, lengths, pairs, y, graph.edges)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(self.readout(h), parts, species, graph)
         return results

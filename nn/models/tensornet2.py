@@ -183,8 +183,8 @@ class TensorNet2(nn.Module):
         if self.config.envelope_twice:
             radial = radial * envelope
         loops = self.config.self_loops
-        filters = envelope * self.embedding_filters(radial)
-        matrices = self.embedding(graph, filters[:-1], filters[-1] if loops else None)
+        edges, own = torch.split(envelope * self.embedding_filters(radial), [len(radial) - 1, 1])
+        matrices = self.embedding(graph, edges, own if loops else None)
         stages = [self._charges(0, matrices, graph)]
         for k, interaction in enumerate(self.interactions):
             edges, own = self.filters[k](radial, stages[-1], graph)

@@ -27,7 +27,7 @@ class SiLU(nn.SiLU):
         # Compiled code has kernels of its own.
         if torch.compiler.is_compiling() or not input.requires_grad:
             return nn.functional.silu(input)
-        return _SiLU.apply(input)
+        return _SiLU.apply(input)  # type: ignore[no-untyped-call]
 
 
 class _SiLU(torch.autograd.Function):
@@ -40,13 +40,13 @@ class _SiLU(torch.autograd.Function):
         return nn.functional.silu(x)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
         ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return _Slope.apply(x, gradient)
+        return _Slope.apply(x, gradient)  # type: ignore[no-untyped-call]
 
 
 class _Slope(torch.autograd.Function):
@@ -59,7 +59,7 @@ class _Slope(torch.autograd.Function):
         return torch.ops.aten.silu_backward(y, x)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
         ctx.save_for_backward(*inputs)
 
     @staticmethod
@@ -67,7 +67,8 @@ class _Slope(torch.autograd.Function):
         x, y = ctx.saved_tensors
         s = torch.sigmoid(x)
         curvature = torch.addcmul(s, s, s, value=-1) * torch.addcmul(x + 2, x, s, value=-2)
-        return curvature * (gradient * y), _Slope.apply(x, gradient)
+        slope = _Slope.apply(x, gradient)  # type: ignore[no-untyped-call]
+        return curvature * (gradient * y), slope
 
 
 class Normalized(nn.Module):

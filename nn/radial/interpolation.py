@@ -1,9 +1,9 @@
 r"""Functions of the distance by interpolation: a network runs on some hundred points and not on every edge.
 
 The cubic spline through $K + 1$ points is twice differentiable and differs from the function by
-$\tfrac{5}{384} h^4 \max |f''''|$, $h = r_c / K$, its slope by $\tfrac{1}{24} h^3 \max |f''''|$. For filters made of eight
-Bessel functions on 5 Å, with $K = 256$, that is $10^{-7}$ of the largest value and $10^{-5}$ of the largest slope;
-with twice the points 16 and 8 times less.
+$\tfrac{5}{384} h^4 \max |f^{(4)}|$, $h = r_c / K$, its slope by $\tfrac{1}{24} h^3 \max |f^{(4)}|$. For
+networks of eight Bessel functions on 5 Å with $K = 256$ we measure at most $3 \cdot 10^{-7}$ of the largest
+value and $3 \cdot 10^{-5}$ of the largest slope; with twice the points it is 16 and 8 times less.
 """
 
 from copy import deepcopy
@@ -32,29 +32,36 @@ class Interpolated(nn.Module):
 
     Shape:
         Lengths `(edges,)` to `(edges, outputs)`; beyond the cutoff zero.
+
+    Raises:
+        ValueError: If there are fewer than five intervals, or the function does not vanish at the cutoff.
     """
 
     def __init__(self, function: nn.Module, cutoff: float, intervals: int = 256) -> None:
         super().__init__()
         if intervals < 5:
             raise ValueError(f"a spline has at least five intervals, not {intervals!r}")
+        has_biases = any("bias" in name for name, _ in function.named_parameters())
+        if getattr(function, "envelope_first", False) and has_biases:
+            raise ValueError(
+                "with biases behind its envelope a radial function does not vanish at the cutoff, where the "
+                "spline ends: put the envelope last"
+            )
         self.function, self.cutoff, self.intervals = function, float(cutoff), intervals
 
-    def coefficients(self, device: torch.device | None = None) -> Tensor:
-        """Polynomials of the intervals, `(intervals + 1, 4 outputs)`, float64."""
+    def coefficients(self, like: Tensor) -> Tensor:
+        """Polynomials of the intervals, `(intervals + 1, 4 outputs)`, in the dtype and device of `like`."""
         # In float32 the rounding of values, divided by the interval, would be that of slopes.
-        points = torch.arange(self.intervals + 1, dtype=torch.float64, device=device)
+        points = torch.arange(self.intervals + 1, dtype=torch.float64, device=like.device)
         exact = {name: value.double() for name, value in self.function.named_parameters()}
         values = functional_call(self.function, exact, (points * (self.cutoff / self.intervals),))
-        if not bool((values[-1].detach().abs() <= 1e-9 * values.detach().abs().max()).all()):
-            raise ValueError(f"{self.function} does not vanish at the cutoff, where the spline ends")
-        result: Tensor = spline_coefficients(values)
+        result: Tensor = spline_coefficients(values, like.dtype)
         return result
 
     def forward(self, lengths: Tensor) -> Tensor:
         """Values at these lengths."""
-        coefficients = self.coefficients(lengths.device).to(lengths.dtype)
-        values: Tensor = spline(coefficients, lengths * (self.intervals / self.cutoff))
+        scaled = lengths * (self.intervals / self.cutoff)
+        values: Tensor = spline(self.coefficients(lengths), scaled)
         return values
 
     def extra_repr(self) -> str:
@@ -77,9 +84,8 @@ class Tabulated(nn.Module):
     def __init__(self, interpolated: Interpolated) -> None:
         super().__init__()
         self.scale = interpolated.intervals / interpolated.cutoff
-        parameter = next(interpolated.parameters())
         with torch.no_grad():
-            table = interpolated.coefficients(parameter.device).to(parameter.dtype)
+            table = interpolated.coefficients(next(interpolated.parameters()))
         self.register_buffer("coefficients", table)
 
     def forward(self, lengths: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ class Pairs(NamedTuple):
 
     Attributes:
         first: `(pairs,)`, one edge of each pair.
-        index: `(edges,)`, the pair of each edge.
+        pair: `(edges,)`, the pair of each edge.
     """
 
     first: Tensor | None = None
-    index: Tensor | None = None
+    pair: Tensor | None = None
 
     @classmethod
     def of(cls, graph: Graph) -> "Pairs":
@@ -29,7 +29,7 @@ class Pairs(NamedTuple):
         Examples:
             >>> positions = [[0.0, 0, 0], [1.0, 0, 0]]
             >>> Pairs.of(Graph.from_edges(positions, [1, 1], senders=[0, 1], receivers=[1, 0]))
-            Pairs(first=tensor([0]), index=tensor([0, 0]))
+            Pairs(first=tensor([0]), pair=tensor([0, 0]))
         """
         if torch.compiler.is_compiling() or graph.senders.device.type != "cpu" or not len(graph.senders):
             return cls()
@@ -57,4 +57,4 @@ class Pairs(NamedTuple):
 
     def expand(self, values: Tensor) -> Tensor:
         """Values `(pairs, ...)` of each edge, `(edges, ...)`."""
-        return values if self.index is None else values.index_select(0, self.index)
+        return values if self.pair is None else values.index_select(0, self.pair)

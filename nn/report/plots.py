@@ -69,11 +69,11 @@ def learning_curve(rows: Sequence[Mapping[str, Any]]) -> "Figure":
             left.plot(*zip(*points, strict=True), color=color, label=name.replace("_", " "))
     left.set(title="loss", xlabel="epoch", yscale="log")
     left.legend()
-    names = [name for name in rows[-1] if name.startswith("rmse_") or name.endswith("_rmse")]
-    for name in names:
+    names = [name for name in rows[-1] if name.endswith("_rmse")]
+    for name in names if "energy_per_atom_rmse" not in names else [n for n in names if n != "energy_rmse"]:
         points = [(row["epoch"], row[name]) for row in rows if name in row]
         epochs, values = np.array(points, dtype=float).T
-        right.plot(epochs, values / values[0], label=name.removeprefix("rmse_").removesuffix("_rmse"))
+        right.plot(epochs, values / values[0], label=name.removesuffix("_rmse").replace("_", " "))
     right.set(title="validation RMSE, relative to the first", xlabel="epoch", yscale="log")
     right.legend()
     return figure

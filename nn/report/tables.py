@@ -13,7 +13,7 @@ from rich.text import Text
 from cartesian.nn.report.evaluation import ErrorRow
 from cartesian.nn.report.verification import Check
 
-ERROR_COLUMNS = ("", "result", "MAE", "RMSE", "of a constant", "factor", "unit")
+ERROR_COLUMNS = ("", "result", "MAE", "RMSE", "constant", "factor", "unit")
 
 
 def error_cells(row: ErrorRow) -> tuple[str, ...]:
@@ -54,5 +54,5 @@ def write_errors(rows: Iterable[ErrorRow], path: Path) -> None:
 def _table(columns: Sequence[str], numbers: Sequence[int]) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="cyan", pad_edge=False)
     for k, name in enumerate(columns):
-        table.add_column(name, justify="right" if k in numbers else "left")
+        table.add_column(name, justify="right" if k in numbers else "left", no_wrap=True)
     return table

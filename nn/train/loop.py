@@ -189,7 +189,7 @@ class Trainer:
         self._save()
 
     def _validate(self, dataset: Dataset) -> tuple[float, dict[str, float]]:
-        """Loss and errors of the averaged weights; the weights of the loss are the last ones, all the time."""
+        """Loss and errors of the averaged weights; weights of the loss are those at the end of the run."""
         self.potential.eval()
         errors = Errors(list(self.config.loss.weights))
         sums = torch.zeros_like(self.sums)

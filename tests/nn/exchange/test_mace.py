@@ -32,8 +32,8 @@ def graph():
 
 
 def coupling(l1, l2, l3):
-    """Of norm one, with another phase than ours if no degree is zero and their sum is odd or large."""
-    sign = -1 if min(l1, l2, l3) and (l1 + 2 * l2 + 3 * l3) % 4 > 1 else 1
+    """Of norm one, some with another phase than ours: here (1, 2, 1), but not (1, 1, 2)."""
+    sign = -1 if min(l1, l2, l3) and (l1 + 2 * l2 + 3 * l3) % 4 in (0, 3) else 1
     return sign * e3nn.o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
 
 

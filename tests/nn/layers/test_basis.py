@@ -53,11 +53,12 @@ def test_slots_of_trees_are_products_written_out(irreps, correlation, kind, seed
     norms = np.linalg.norm(basis.matrix, axis=1) / np.where(
         factors.any(1), np.linalg.norm(factors, axis=1), 1
     )
-    blocks, wanted = to_blocks(features, irreps), {block.irrep: 0.0 for block in out}
+    blocks = to_blocks(features, irreps)
+    found: dict = dict.fromkeys((block.irrep for block in out), 0.0)
     for s, tree in enumerate(slots(basis.power, kind)):
         weight = norms[s] * basis.weight[species, s]
-        wanted[tree.out] = wanted[tree.out] + weight[:, None] * value(tree, blocks)
-    wanted = from_blocks(wanted[block.irrep] for block in out)
+        found[tree.out] = found[tree.out] + weight[:, None] * value(tree, blocks)
+    wanted = from_blocks(found[block.irrep] for block in out)
     torch.testing.assert_close(basis(features, species), wanted, rtol=0, atol=1e-12)
 
 

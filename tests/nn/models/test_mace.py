@@ -12,7 +12,7 @@ from cartesian.nn import testing
 from cartesian.nn.data import batch, to_graph
 from cartesian.nn.heads import Potential
 from cartesian.nn.layers.basis import ProductBasis
-from cartesian.nn.models.mace import MACE, PUBLISHED, MACEConfig
+from cartesian.nn.models.mace import MACE, PUBLISHED, Layer, MACEConfig
 from cartesian.programs.slots import slot_matrix, slots
 from cartesian.symbolic.trees import trees
 
@@ -197,6 +197,16 @@ def test_it_obeys_the_laws_of_potentials(config):
     testing.assert_potential(Potential(model).eval(), [1, 8], 3.0, reach=6.0, examples=2)
 
 
+def test_interpolated_networks_are_close_to_the_networks():
+    exact, splines = made(SMALL), made(replace(SMALL, knots=128))
+    given = {name.replace("radial.", "radial.function."): value for name, value in exact.state_dict().items()}
+    splines.load_state_dict(given)
+    graph = molecules()
+    torch.testing.assert_close(splines(graph)["energies"], exact(graph)["energies"], rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="128 knots are for radial networks; tables of elements have none"):
+        MACE(replace(SMALL, radial=None, knots=128))
+
+
 def test_an_isolated_atom_has_its_own_energy_without_the_residual():
     graph = to_graph(torch.zeros(1, 3), [8], 3.0, dtype=torch.float64)
     model = made(replace(SMALL, residual=False, shift=0.0))
@@ -214,6 +224,7 @@ def test_targets_are_read_from_products_that_the_energy_does_not_need():
 def test_features_have_second_moment_one_if_messages_have():
     torch.manual_seed(0)
     layer = MACE(replace(SMALL, hidden="64x0e + 64x1o", products="independent")).layers[0]
+    assert isinstance(layer, Layer)
     a = torch.randn(500, layer.product.irreps.dim)
     with torch.no_grad():
         new = layer.linear(layer.product(a, torch.zeros(500, dtype=torch.int64)))

@@ -5,7 +5,7 @@ from e3nn.math import normalize2mom
 from scipy.integrate import quad
 from torch import nn
 
-from cartesian.nn.radial.activation import Normalized, activation_parity, second_moment
+from cartesian.nn.radial.activation import Normalized, SiLU, activation_parity, second_moment
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,23 @@ def test_parities_of_activations():
 def test_a_vanishing_activation_cannot_be_normalised():
     with pytest.raises(ValueError, match=r"second moment 0\.0: it cannot be normalised"):
         Normalized(torch.zeros_like)
+
+
+def test_derivatives_of_silu_are_those_of_torch_to_third_order():
+    x = torch.linspace(-30, 30, 301, dtype=torch.float64, requires_grad=True)
+    results = []
+    for function in (SiLU(), nn.SiLU()):
+        values = [function(x)]
+        for _ in range(3):
+            values += torch.autograd.grad(values[-1].sum(), x, create_graph=True)
+        results.append(torch.stack(values))
+    torch.testing.assert_close(*results, rtol=0, atol=1e-14)
+    assert torch.autograd.gradgradcheck(SiLU(), (torch.randn(9).double().requires_grad_(),))
+
+
+def test_silu_can_be_exported_and_transformed():
+    x = torch.randn(4, dtype=torch.float64)
+    slopes = torch.func.vmap(torch.func.grad(SiLU()))(x)
+    torch.testing.assert_close(slopes, torch.func.vmap(torch.func.grad(nn.functional.silu))(x))
+    exported = torch.export.export(SiLU(), (x,))
+    assert torch.equal(exported.module()(x), nn.functional.silu(x))

@@ -1,0 +1,212 @@
+r"""Straight-line programs on the edges of a graph: generated C, plain NumPy or torch, and a torch operator.
+
+A row of an operand is that of the edge, of its sender or of its receiver, `(rows, length × channels)`; shared
+operands have one number for all channels, `(edges, length)`. A program without edges runs row by row.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from cartesian.kernels import compiler, native
+from cartesian.kernels.arrays import namespace
+from cartesian.kernels.edge_source import source
+from cartesian.kernels.edges import Edges
+from cartesian.programs.catalog import channels as count_channels
+from cartesian.programs.catalog import lanes as parse
+from cartesian.programs.lanes import LaneLeg, Lanes
+
+
+def run(text: str, operands: Sequence[Any], edges: Edges | None) -> list[Any]:
+    """Run a program given as text on NumPy arrays, or on torch tensors by the operator."""
+    if namespace(*operands) is np:
+        return run_plain(parse(text), count_channels(text), operands, edges)
+    indices = [] if edges is None else list(edges[:4])
+    nodes = 0 if edges is None else edges.nodes
+    if _is_plain(operands):
+        return list(_Direct.apply(text, indices, nodes, *operands))  # type: ignore[no-untyped-call]
+    results: list[Tensor] = edge_lanes(text, list(operands), indices, nodes)
+    return results
+
+
+def _is_plain(operands: Sequence[Tensor]) -> bool:
+    """Whether nobody traces or transforms what is run."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    if _get_current_dispatch_mode() is not None:
+        return False
+    return all(type(array) in (Tensor, torch.nn.Parameter) for array in operands)
+
+
+def run_plain(program: Lanes, channels: int, operands: Sequence[Any], edges: Edges | None) -> list[Any]:
+    """Run a program instruction by instruction, on NumPy arrays or torch tensors."""
+    xp, like = namespace(*operands), operands[0]
+    per_edge = []
+    for array, leg in zip(operands, program.operands, strict=True):
+        rows = array if leg.place == "edge" or edges is None else array[getattr(edges, f"{leg.place}s")]
+        per_edge.append(rows.reshape(rows.shape[0], leg.length, 1 if leg.shared else channels))
+    values: list[Any] = []
+    for kind, left, right in program.instructions:
+        if kind == "load":
+            values.append(per_edge[left][:, right])
+        elif kind == "const":
+            values.append(program.constants[left])
+        else:
+            values.append(values[left] + values[right] if kind == "add" else values[left] * values[right])
+    outputs = []
+    for leg, results in zip(program.outputs, program.results, strict=True):
+        zero = 0 * per_edge[0][:, 0] + xp.zeros(channels, **_like(like))
+        rows = xp.stack([zero if result is None else zero + values[result] for result in results], 1)
+        rows = rows.sum(-1) if leg.shared else rows.reshape(rows.shape[0], leg.length * channels)
+        if leg.place != "edge" and edges is not None:
+            sums = xp.zeros((_rows(leg, edges), rows.shape[1]), **_like(like))
+            index = getattr(edges, f"{leg.place}s")
+            rows = sums.index_add(0, index, rows) if xp is not np else _add(sums, index, rows)
+        outputs.append(rows)
+    return outputs
+
+
+def _like(array: Any) -> dict[str, Any]:
+    return (
+        {"dtype": array.dtype}
+        if isinstance(array, np.ndarray)
+        else {"dtype": array.dtype, "device": array.device}
+    )
+
+
+def _add(sums: np.ndarray, index: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    np.add.at(sums, index, rows)
+    return sums
+
+
+def _rows(leg: LaneLeg, edges: Edges) -> int:
+    count: int = {"edge": edges.senders.shape[0], "sender": edges.nodes}.get(
+        leg.place, edges.starts.shape[0] - 1
+    )
+    return count
+
+
+def run_native(text: str, operands: Sequence[Tensor], edges: Edges | None) -> list[Tensor]:
+    """Run a program as generated C, float32 or float64 on the CPU."""
+    program, channels, like = parse(text), count_channels(text), operands[0]
+    operands = [array.contiguous() for array in operands]
+    outputs = []
+    for leg in program.outputs:
+        rows = len(like) if edges is None else _rows(leg, edges)
+        outputs.append(like.new_empty((rows, leg.length * (1 if leg.shared else channels))))
+    pointers = [None] * 4 if edges is None else [index.contiguous().data_ptr() for index in edges[:4]]
+    failed = _function(text, "float" if like.dtype == torch.float32 else "double")(
+        *pointers,
+        len(like) if edges is None else len(edges.senders),
+        len(like) if edges is None else len(edges.starts) - 1,
+        0 if edges is None else edges.nodes,
+        (ctypes.c_void_p * len(operands))(*[array.data_ptr() for array in operands]),
+        (ctypes.c_void_p * len(outputs))(*[array.data_ptr() for array in outputs]),
+        (ctypes.c_int64 * len(outputs))(*[array.numel() for array in outputs]),
+        torch.get_num_threads(),
+    )
+    if failed:
+        raise MemoryError(f"no memory for the scratch rows of {len(like)} edges")
+    return outputs
+
+
+@torch.library.custom_op("cartesian::edge_lanes", mutates_args=())
+def edge_lanes(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -> list[Tensor]:
+    """Outputs of a straight-line program given as text; `indices` are those of `Edges`, or none."""
+    return _run(program, operands, indices, nodes)
+
+
+def _run(program: str, operands: Sequence[Tensor], indices: list[Tensor], nodes: int) -> list[Tensor]:
+    like = operands[0]
+    edges = Edges(indices[0], indices[1], indices[2], indices[3], nodes) if indices else None
+    if like.device.type == "cpu" and native.supports(like.dtype) and native.available():
+        return run_native(program, operands, edges)
+    return run_plain(parse(program), count_channels(program), operands, edges)
+
+
+@edge_lanes.register_fake
+def _(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -> list[Tensor]:
+    channels, like = count_channels(program), operands[0]
+    rows: dict[str, Any] = {"edge": like.shape[0]}
+    if indices:
+        rows = {"edge": indices[0].shape[0], "sender": nodes, "receiver": indices[3].shape[0] - 1}
+    return [
+        like.new_empty((rows[leg.place], leg.length * (1 if leg.shared else channels)))
+        for leg in parse(program).outputs
+    ]
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
+    program, operands, indices, nodes = inputs
+    ctx.program, ctx.nodes, ctx.count = program, nodes, len(operands)
+    ctx.save_for_backward(*operands, *indices)
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
+    saved = list(ctx.saved_tensors)
+    operands, indices = saved[: ctx.count], saved[ctx.count :]
+
+    def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
+        return edge_lanes(text, given, indices, ctx.nodes)
+
+    gradients = _gradients(ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
+    return None, gradients, [None] * len(indices), None
+
+
+edge_lanes.register_autograd(_backward, setup_context=_setup)
+
+
+class _Direct(torch.autograd.Function):
+    """The operator without its dispatch, which takes longer than a small program itself."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, text: str, indices: list[Tensor], nodes: int, *operands: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.text, ctx.indices, ctx.nodes = text, indices, nodes
+        ctx.save_for_backward(*operands)
+        ctx.set_materialize_grads(False)
+        return tuple(_run(text, operands, indices, nodes))
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
+        def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
+            return _Direct.apply(text, ctx.indices, ctx.nodes, *given)  # type: ignore[no-untyped-call]
+
+        gradients = _gradients(ctx.text, ctx.saved_tensors, cotangents, ctx.needs_input_grad[3:], call)
+        return None, None, None, *gradients
+
+
+def _gradients(
+    text: str,
+    operands: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    needed: Sequence[bool],
+    call: Callable[[str, list[Tensor]], Sequence[Tensor]],
+) -> list[Tensor | None]:
+    """Gradients with respect to the operands that need one."""
+    wanted = [i for i in range(len(operands)) if needed[i]]
+    absent = [k for k, cotangent in enumerate(cotangents) if cotangent is None]
+    gradients: list[Tensor | None] = [None] * len(operands)
+    if wanted and len(absent) < len(cotangents):
+        text = f"{text}|{' '.join(map(str, wanted))},{' '.join(map(str, absent))}"
+        given = [array for array in (*operands, *cotangents) if array is not None]
+        for i, gradient in zip(wanted, call(text, given), strict=True):
+            gradients[i] = gradient
+    return gradients
+
+
+@cache
+def _function(text: str, scalar: str) -> Callable[..., int]:
+    function = compiler.load(source(text, scalar), "-O2").run
+    pointer, integer = ctypes.c_void_p, ctypes.c_int64
+    function.argtypes = [pointer] * 4 + [integer] * 3 + [pointer] * 3 + [ctypes.c_int]
+    function.restype = ctypes.c_int
+    return function

@@ -1,0 +1,126 @@
+"""Straight-line programs on rows in torch, differentiable to any order.
+
+Harmonics of a few thousand vectors take less time than torch needs to call an operator that is written in Python. So
+there are two ways to the same code: the operator `cartesian::rows` for graphs that are compiled or exported,
+and an autograd function for everything else, transformations of functions and forward derivatives included.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
+from torch.nn import Parameter
+
+from cartesian.kernels import native
+from cartesian.kernels.rows import lengths, run_native, run_plain
+from cartesian.programs.harmonics import lanes as parse
+
+
+def run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
+    """Outputs `(rows, ·)` of a program given as text, from operands `(rows, ·)`."""
+    if _is_recorded(operands):
+        return list(rows(program, operands))
+    if torch._C._are_functorch_transforms_active() or any(map(_is_differentiated, operands)):
+        return list(_Rows.apply(program, *operands))
+    return _run(program, operands)
+
+
+def _is_recorded(operands: Sequence[Tensor]) -> bool:
+    """Whether somebody other than autograd wants to see which operators are called."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or any(type(array) not in (Tensor, Parameter) for array in operands)
+    )
+
+
+def _is_differentiated(array: Tensor) -> bool:
+    return (array.requires_grad and torch.is_grad_enabled()) or unpack_dual(array).tangent is not None
+
+
+def _run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
+    like = operands[0]
+    if like.device.type == "cpu" and native.supports(like.dtype) and native.available():
+        return run_native(program, operands)
+    return run_plain(parse(program), operands)
+
+
+@torch.library.custom_op("cartesian::rows", mutates_args=())
+def rows(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
+    """Outputs `(rows, ·)` of a straight-line program given as text, from operands `(rows, ·)`."""
+    return _run(program, operands)
+
+
+@rows.register_fake
+def _(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
+    return [operands[0].new_empty((operands[0].shape[0], length)) for length in lengths(program)]
+
+
+def _setup(ctx: Any, inputs: tuple[str, Sequence[Tensor]], output: list[Tensor]) -> None:  # noqa: ARG001
+    ctx.program, operands = inputs
+    ctx.save_for_backward(*operands)
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[None, list[Tensor | None]]:
+    return None, _gradients(ctx, ctx.needs_input_grad[1], cotangents, rows)
+
+
+rows.register_autograd(_backward, setup_context=_setup)
+
+
+def _gradients(
+    ctx: Any, wanted: Sequence[bool], cotangents: Sequence[Tensor | None], way: Callable[..., list[Tensor]]
+) -> list[Tensor | None]:
+    gradients: list[Tensor | None] = [None] * len(wanted)
+    given = [cotangent for cotangent in cotangents if cotangent is not None]
+    if any(wanted) and given:
+        numbers = [i for i, want in enumerate(wanted) if want]
+        absent = [k for k, cotangent in enumerate(cotangents) if cotangent is None]
+        text = f"{ctx.program}|{' '.join(map(str, numbers))},{' '.join(map(str, absent))}"
+        for i, gradient in zip(numbers, way(text, [*ctx.saved_tensors, *given]), strict=True):
+            gradients[i] = gradient
+    return gradients
+
+
+class _Rows(torch.autograd.Function):
+    """Outputs of a program, `apply(program, *operands)`."""
+
+    @staticmethod
+    def forward(program: str, *operands: Tensor) -> tuple[Tensor, ...]:
+        return tuple(rows(program, operands) if _is_recorded(operands) else _run(program, operands))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ARG004
+        ctx.program, *operands = inputs
+        ctx.save_for_backward(*operands)
+        ctx.save_for_forward(*operands)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
+        return None, *_gradients(ctx, ctx.needs_input_grad[1:], cotangents, run)
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, ...]:
+        """Forward derivatives: the gradient is linear in the cotangents, and its transpose is what is asked for."""
+        operands, given = ctx.saved_tensors, [tangent for tangent in tangents if tangent is not None]
+        wanted = " ".join(str(i) for i, tangent in enumerate(tangents) if tangent is not None)
+        zeros = [operands[0].new_zeros((len(operands[0]), length)) for length in lengths(ctx.program)]
+        cotangents = " ".join(str(len(operands) + k) for k in range(len(zeros)))
+        return tuple(run(f"{ctx.program}|{wanted},|{cotangents},", [*operands, *zeros, *given]))
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], program: str, *operands: Tensor
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        """Rows do not know of each other: a batch of them is more rows."""
+        batched = [
+            array.unsqueeze(0).expand(info.batch_size, *array.shape) if dim is None else array.movedim(dim, 0)
+            for array, dim in zip(operands, in_dims[1:], strict=True)
+        ]
+        outputs = run(program, [array.flatten(0, 1) for array in batched])
+        sizes = batched[0].shape[:2]
+        return tuple(array.unflatten(0, sizes) for array in outputs), (0,) * len(outputs)
