@@ -30,7 +30,8 @@ def cases(degree: int) -> list[Case]:
     program = convolution(features, 2 * degree, features, kind="summed")
     edges, generator = EDGES[degree], torch.Generator().manual_seed(0)
     nodes = edges // NEIGHBOURS
-    index = sort_edges(*torch.randint(0, nodes, (2, edges), generator=generator), nodes)
+    senders, receivers = torch.randint(0, nodes, (2, edges), generator=generator)
+    index = sort_edges(senders, receivers, nodes)
     directions = torch.nn.functional.normalize(torch.randn(edges, 3, generator=generator)).requires_grad_()
     weights = leaf(edges, program.row(0), dtype=torch.float32, seed=1)
     chain = Chain(program, "chain")
@@ -70,7 +71,7 @@ def main(
     for degree in degrees:
         features = natural(degree, 1)
         program = convolution(features, 2 * degree, features, kind="summed")
-        row = {
+        row: dict[str, float] = {
             "degree": degree,
             "paths": len(program.form.terms),
             "couplings": couplings(program),

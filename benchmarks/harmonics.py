@@ -86,7 +86,9 @@ def table(rows: list[dict]) -> str:
         peers = ("sphericart", "e3nn", "e3nn, compiled")
         cells = [speedup(mine, [row for row in here if row["who"] == peer]) for peer in peers]
         least = f"{mine['floor']:.3f}" if mine["floor"] else ""
-        lines.append(f"| 0…{key[0]} | {key[1]} | {key[2]} | {mine['ms']:.3f} | {least} | {' | '.join(cells)} |")
+        lines.append(
+            f"| 0…{key[0]} | {key[1]} | {key[2]} | {mine['ms']:.3f} | {least} | {' | '.join(cells)} |"
+        )
     return "\n".join(lines)
 
 

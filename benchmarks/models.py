@@ -5,7 +5,9 @@
 processor time of one core, in turns, medians. Memory is the peak of a process above what it holds before it
 computes.
 
-A peer runs in an environment of its own, `--python mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
+*tabulated* are our models with tables of 256 intervals in place of radial networks (`nn.tabulate`), *plain* is
+HotPP in plain torch from its equations. Other peers run in environments of their own: `--python mace=PATH`,
+`nequip=PATH`, `torchmd=PATH`.
 """
 
 import json
@@ -25,11 +27,11 @@ from benchmarks.systems import SYSTEMS, arrays
 MODES = ("inference", "training")
 # Our models, and who else has the same one.
 PAIRS = {
-    "MACE": ("mace",),
-    "NequIP": ("nequip",),
+    "MACE": ("tabulated", "mace"),
+    "NequIP": ("tabulated", "nequip"),
     "TensorNet": ("torchmd",),
-    "HotPP": (),
-    "ICTP": (),
+    "HotPP": ("tabulated", "plain"),
+    "ICTP": ("tabulated",),
     "BOTNet": (),
     "EquiREANN": (),
 }
@@ -75,7 +77,7 @@ class Worker:
 
 def main(pythons: Mapping[str, str]) -> list[Row]:
     """Time all models and the peers for which an interpreter is given."""
-    pythons = {"ours": sys.executable, "plain": sys.executable, **pythons}
+    pythons = {**dict.fromkeys(("ours", "tabulated", "plain"), sys.executable), **pythons}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for system in SYSTEMS:
@@ -94,7 +96,9 @@ def _compare(
     memory, facts = {}, {}
     for mode in MODES:
         workers = {
-            library: Worker(pythons[library], library, model, path, "float32") for library in libraries
+            library: Worker(pythons[library], library, model, path, "float32")
+            for library in libraries
+            if mode == "inference" or library != "tabulated"
         }
         for worker in workers.values():
             worker.ask(mode)
@@ -116,6 +120,7 @@ def _compare(
         }
         for library in libraries
         for mode in MODES
+        if (library, mode) in samples
     ]
 
 
@@ -129,6 +134,10 @@ def table(rows: Sequence[Row]) -> str:
     for model, system, library in dict.fromkeys((r["model"], r["system"], r["library"]) for r in rows):
         cells, sizes = [], []
         for mode in MODES:
+            if (model, system, library, mode) not in by_key:
+                cells.append("")
+                sizes.append("")
+                continue
             row, own = by_key[model, system, library, mode], by_key[model, system, "ours", mode]
             ratio = "" if library == "ours" else f" ({row['ms'] / own['ms']:.1f}×)"
             share = "" if library == "ours" else f" ({row['memory'] / max(own['memory'], 1):.1f}×)"

@@ -8,7 +8,11 @@ from .ops.harmonics import degree_slice as degree_slice
 from .ops.harmonics import harmonics as harmonics
 from .ops.invariants import invariant_basis as invariant_basis
 from .ops.invariants import invariant_part as invariant_part
+from .ops.reducible import direction_message as direction_message
+from .ops.reducible import rank_powers as rank_powers
 from .ops.spaces import TensorSpace as TensorSpace
+from .ops.splines import spline as spline
+from .ops.splines import spline_coefficients as spline_coefficients
 from .ops.storage import from_complex as from_complex
 from .ops.storage import from_e3nn as from_e3nn
 from .ops.storage import from_full as from_full

@@ -37,6 +37,10 @@ from cartesian.nn.layers import Message as Message
 from cartesian.nn.layers import NormGate as NormGate
 from cartesian.nn.layers import OrbitalMessage as OrbitalMessage
 from cartesian.nn.layers import ProductBasis as ProductBasis
+from cartesian.nn.layers import RankGates as RankGates
+from cartesian.nn.layers import RankLinear as RankLinear
+from cartesian.nn.layers import RankMessage as RankMessage
+from cartesian.nn.layers import RankReadout as RankReadout
 from cartesian.nn.layers import Readout as Readout
 from cartesian.nn.layers import Residual as Residual
 from cartesian.nn.layers import RMSNorm as RMSNorm
@@ -53,10 +57,13 @@ from cartesian.nn.radial import ExpNormal as ExpNormal
 from cartesian.nn.radial import FlatCosineEnvelope as FlatCosineEnvelope
 from cartesian.nn.radial import Gaussian as Gaussian
 from cartesian.nn.radial import GaussianOrbitals as GaussianOrbitals
+from cartesian.nn.radial import Interpolated as Interpolated
 from cartesian.nn.radial import Normalized as Normalized
 from cartesian.nn.radial import Perceptron as Perceptron
 from cartesian.nn.radial import PolynomialEnvelope as PolynomialEnvelope
 from cartesian.nn.radial import Radial as Radial
+from cartesian.nn.radial import RadialFilters as RadialFilters
 from cartesian.nn.radial import RadialNetwork as RadialNetwork
 from cartesian.nn.radial import RadialTable as RadialTable
 from cartesian.nn.radial import Sinc as Sinc
+from cartesian.nn.radial import tabulate as tabulate

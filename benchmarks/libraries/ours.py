@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.systems import CUTOFF, Arrays
 from benchmarks.worker import Subject
-from cartesian.nn import Graph, Potential, models
+from cartesian.nn import Graph, Potential, models, tabulate
 
 NATURAL = "64x0e + 64x1o + 64x2e"
 # 64 channels, 2 layers, degree 2, 8 radial functions, radial networks of 64 and 64.
@@ -20,13 +20,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def _make(name: str, system: Arrays) -> Subject:
+def make(name: str, system: Arrays, tables: bool = False) -> Subject:
     elements = sorted(set(system["numbers"].tolist()))
     settings = SETTINGS[name]
     if name not in ("TensorNet", "EquiREANN"):
         settings = settings | {"neighbors": len(system["senders"]) / len(system["numbers"])}
     config = getattr(models, f"{name}Config")(elements=elements, cutoff=CUTOFF, **settings)
-    potential = Potential(getattr(models, name)(config), stress=False)
+    model = getattr(models, name)(config)
+    potential = Potential(tabulate(model, 256) if tables else model, stress=False)
     graph = Graph.from_edges(
         torch.tensor(system["positions"], dtype=torch.get_default_dtype()),
         system["numbers"],
@@ -44,4 +45,4 @@ def _make(name: str, system: Arrays) -> Subject:
     return Subject(predict, potential)
 
 
-MODELS = {name: partial(_make, name) for name in SETTINGS}
+MODELS = {name: partial(make, name) for name in SETTINGS}

@@ -39,7 +39,8 @@ def _only_numbers(operands: list[Tensor]) -> bool:
         or any(type(array) not in (Tensor, torch.nn.Parameter) for array in operands)
         or torch._C._len_torch_dispatch_stack()
         or torch._C._functorch.maybe_current_level() is not None
-        or torch.jit.is_tracing()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._get_tracing_state() is not None
     )
 
 

@@ -10,34 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.forward_ad import unpack_dual
-from torch.nn import Parameter
 
 from cartesian.kernels import native
 from cartesian.kernels.rows import lengths, run_native, run_plain
+from cartesian.kernels.watched import is_differentiated, is_recorded
 from cartesian.programs.harmonics import lanes as parse
 
 
 def run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
     """Outputs `(rows, ·)` of a program given as text, from operands `(rows, ·)`."""
-    if _is_recorded(operands):
+    if is_recorded(operands):
         return list(rows(program, operands))
-    if torch._C._are_functorch_transforms_active() or any(map(_is_differentiated, operands)):
+    if is_differentiated(operands):
         return list(_Rows.apply(program, *operands))
     return _run(program, operands)
-
-
-def _is_recorded(operands: Sequence[Tensor]) -> bool:
-    """Whether somebody other than autograd wants to see which operators are called."""
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or any(type(array) not in (Tensor, Parameter) for array in operands)
-    )
-
-
-def _is_differentiated(array: Tensor) -> bool:
-    return (array.requires_grad and torch.is_grad_enabled()) or unpack_dual(array).tangent is not None
 
 
 def _run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
@@ -90,7 +76,7 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def forward(program: str, *operands: Tensor) -> tuple[Tensor, ...]:
-        return tuple(rows(program, operands) if _is_recorded(operands) else _run(program, operands))
+        return tuple(rows(program, operands) if is_recorded(operands) else _run(program, operands))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ARG004

@@ -1,6 +1,7 @@
 """The door: checks what it is given and runs a program on the arrays' own library."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +41,7 @@ def run(
         kernel = "native" if native.supports(operands[0].dtype) and native.available() else "reference"
     if forming.is_formed(program) and (xp is np or kernel is not None):
         assert edges is not None
-        return forming.run(program, operands, edges, lambda *given: run(*given, kernel=kernel))
+        return forming.run(program, operands, edges, partial(run, kernel=kernel))
     if kernel == "native":
         return native.run(program, operands, edges)
     if xp is np and kernel == "reference":

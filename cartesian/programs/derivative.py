@@ -36,7 +36,7 @@ def derivative(program: Program, wanted: Sequence[int]) -> Program:
         for leg, factor in enumerate(contraction.operands):
             if factor is not None and factor in wanted:
                 left_out = (*paired[:leg], None, *paired[leg + 1 :])
-                contractions.append(Contraction(left_out, wanted.index(factor)))  # type: ignore[arg-type]
+                contractions.append(Contraction(left_out, wanted.index(factor)))
     return Program(
         program.form,
         program.operands + program.outputs,
@@ -50,7 +50,7 @@ def without(program: Program, absent: Collection[int]) -> Program:
     kept = [i for i in range(len(program.operands)) if i not in absent]
     number: dict[int | None, int | None] = {None: None, **{i: k for k, i in enumerate(kept)}}
     contractions = [
-        Contraction(tuple(number[i] for i in c.operands), c.output)  # type: ignore[arg-type]
+        Contraction(tuple(number[i] for i in c.operands), c.output)
         for c in program.contractions
         if not any(i in absent for i in c.operands)
     ]

@@ -92,28 +92,28 @@ def inner(program: Program) -> Inner:
     gradients: dict[tuple[int, int, int], list[tuple[int | None, ...]]] = {}
     plain: list[Contraction] = []
     for contraction in program.contractions:
-        matrix, left, right, out, radial = contraction.operands  # type: ignore[misc]
+        matrix, left, right, out, radial = contraction.operands
         if matrix is not None and radial is not None:
             tile = tiles.setdefault((radial, matrix), len(tiles))
             plain.append(Contraction((tile, left, right, out), contraction.output))
         else:
-            leg, factor = (WEIGHTS, radial) if matrix is None else (RADIAL, matrix)
+            leg, factor = (RADIAL, matrix) if matrix is not None else (WEIGHTS, radial)
+            assert factor is not None
             gradients.setdefault((contraction.output, leg, factor), []).append((left, right, out))
     given = tuple(k for k, leg in enumerate(program.operands) if leg not in (WEIGHTS, RADIAL))
     others = tuple(k for k, leg in enumerate(program.outputs) if leg not in (WEIGHTS, RADIAL))
     sums = {tuple(sorted(parts, key=str)): None for parts in gradients.values()}  # each computed once
     number = {parts: k for k, parts in enumerate(sums)}
-    place = {None: None, **{operand: len(tiles) + k for k, operand in enumerate(given)}}
+    place: dict[int | None, int | None] = {operand: len(tiles) + k for k, operand in enumerate(given)}
+    place[None] = None
     contractions = [
-        Contraction((None, *(place[operand] for operand in part)), k)  # type: ignore[arg-type]
+        Contraction((None, *(place[operand] for operand in part)), k)
         for parts, k in number.items()
         for part in parts
     ]
     for c in plain:
         rest = (place[operand] for operand in c.operands[1:])
-        contractions.append(
-            Contraction((c.operands[0], *rest), len(sums) + others.index(c.output))  # type: ignore[arg-type]
-        )
+        contractions.append(Contraction((c.operands[0], *rest), len(sums) + others.index(c.output)))
     legs = list(program.form.legs[: OUT + 1])
     legs[WEIGHTS] = legs[WEIGHTS]._replace(name="weights", place="edge")
     return Inner(

@@ -20,7 +20,7 @@ nodes is the case in which every leg lives on the edge itself.
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -195,9 +195,10 @@ class Program:
     @property
     def numbers_moved(self) -> dict[str, int]:
         """Numbers read and written per row of each place, every operand and output touched once."""
-        moved = dict.fromkeys(get_args(Place), 0)
+        moved: dict[str, int] = dict.fromkeys(("edge", "sender", "receiver"), 0)
         for leg in (*self.operands, *self.outputs):
-            moved[self.form.legs[leg].place] += self.row(leg)
+            place = self.form.legs[leg].place
+            moved[place] = moved.get(place, 0) + self.row(leg)
         return moved
 
     def __str__(self) -> str:
@@ -237,7 +238,7 @@ def _table(degrees: tuple[int, int, int], scale_squared: Fraction) -> np.ndarray
 def _parse(text: str) -> Program:
     legs, terms, operands, outputs, contractions = text.split("|")
     form = Form(
-        tuple(_parse_leg(leg) for leg in legs.split(";")),  # type: ignore[arg-type]
+        tuple(_parse_leg(leg) for leg in legs.split(";")),
         tuple(_parse_term(term) for term in terms.split(";") if term),
     )
     return Program(
@@ -266,7 +267,7 @@ def _parse_term(text: str) -> Term:
 def _parse_contraction(text: str) -> Contraction:
     operands, output = text.split(",")
     indices = tuple(None if i == "-" else int(i) for i in operands.split(" "))
-    return Contraction(indices, int(output))  # type: ignore[arg-type]
+    return Contraction(indices, int(output))
 
 
 def _row(numbers: tuple[int, ...]) -> str:

@@ -129,7 +129,8 @@ class LAMMPS:
         order = torch.argsort(receivers, stable=True)
         rij = _tensor(data.rij).to(device, dtype).reshape(-1, 3).requires_grad_()
         # LAMMPS: from the own atom to its neighbour; here from the sender, the neighbour, to the receiver.
-        domain = make_domain(numbers, senders[order], receivers[order], -rij[order])
+        edges = (senders[order], receivers[order], -rij[order])
+        domain = make_domain(numbers, *edges, self.source.elements[0])
         energies = compute(self.source.model, domain, own, data)
         (gradient,) = torch.autograd.grad(energies.sum(), rij, materialize_grads=True)
         data.energy = float(energies.detach().sum())
@@ -141,11 +142,13 @@ class LAMMPS:
             data.update_pair_forces_gpu(gradient.double())
 
 
-def make_domain(numbers: Tensor, senders: Tensor, receivers: Tensor, displacements: Tensor) -> Domain:
-    """The graph of one rank from edges sorted by receiver."""
+def make_domain(
+    numbers: Tensor, senders: Tensor, receivers: Tensor, displacements: Tensor, element: int
+) -> Domain:
+    """The graph of one rank from edges sorted by receiver; `element` is any that the model knows."""
     total, edges, like = len(numbers), len(senders), displacements.detach()
-    if total == edges and total:
-        numbers = torch.cat([numbers, numbers[:1]])
+    if total == edges:
+        numbers = torch.cat([numbers, numbers.new_full((1,), element)])
     nodes = len(numbers)
     return Domain(
         positions=like.new_zeros(nodes, 3),
@@ -264,7 +267,8 @@ def with_images(graph: Graph) -> tuple[Domain, Images]:
     senders = graph.senders.clone()
     senders[crossing] = nodes + places
     owners = torch.cat([torch.arange(nodes), images[:, 0]])
-    domain = make_domain(graph.atomic_numbers[owners], senders, graph.receivers, graph.vectors)
+    numbers = graph.atomic_numbers[owners]
+    domain = make_domain(numbers, senders, graph.receivers, graph.vectors, int(numbers[0]))
     return domain, Images(owners, nodes)
 
 

@@ -1,25 +1,30 @@
 """A model for TorchSim, which moves many systems at once."""
 
+import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartesian.nn.calculators.moving_graph import MovingGraph
 from cartesian.nn.calculators.source import Model, check_finite, open_model
 from cartesian.nn.data.batching import batch
 from cartesian.nn.heads.forces import Potential
 
+Interface: Any = nn.Module
+"""What a model of TorchSim is derived from, where TorchSim is installed."""
+
 try:
-    import torch_sim
-    from torch_sim.models.interface import ModelInterface
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "this calculator is for TorchSim: pip install 'cartesian-tensors[torchsim]'", name=error.name
-    ) from None
+    with warnings.catch_warnings():
+        # TorchSim compiles by `torch.jit.script`, against which torch warns.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import torch_sim
+        from torch_sim.models.interface import ModelInterface as Interface  # type: ignore[no-redef]
+except ModuleNotFoundError:
+    torch_sim = None
 
 
-class TorchSim(ModelInterface):  # type: ignore[misc]
+class TorchSim(Interface):
     """A trained potential as a `ModelInterface` of TorchSim.
 
     The results are those of the model under the names of TorchSim: `energy` in eV, `forces` in eV/Å, `stress` in
@@ -33,7 +38,7 @@ class TorchSim(ModelInterface):  # type: ignore[misc]
         skin: In Å, as for ASE; each system has its own list of neighbours.
 
     Raises:
-        ModuleNotFoundError: On import, if `torch_sim` is missing.
+        ModuleNotFoundError: If `torch_sim` is missing.
         ValueError: When asked, if an atom is of an element that the model does not know, or a result is not
             finite.
     """
@@ -47,6 +52,10 @@ class TorchSim(ModelInterface):  # type: ignore[misc]
         compute_stress: bool = True,
         skin: float = 0.5,
     ) -> None:
+        if torch_sim is None:
+            raise ModuleNotFoundError(
+                "this calculator is for TorchSim: pip install 'cartesian-tensors[torchsim]'", name="torch_sim"
+            )
         super().__init__()
         self.source = open_model(model, device, dtype)
         self.potential = Potential(self.source.model, compute_stress).eval()

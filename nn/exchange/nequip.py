@@ -1,4 +1,4 @@
-r"""NequIP from weights of the authors' own package, `nequip` of version 0.7 and later.
+r"""NequIP from weights of the authors' own package, `nequip` (read with 0.19).
 
 Theirs and ours compute the same with other factors, which are moved into the weights:
 

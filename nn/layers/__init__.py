@@ -19,6 +19,10 @@ from cartesian.nn.layers.norm import RMSNorm as RMSNorm
 from cartesian.nn.layers.orbitals import Density as Density
 from cartesian.nn.layers.orbitals import OrbitalMessage as OrbitalMessage
 from cartesian.nn.layers.readout import Readout as Readout
+from cartesian.nn.layers.reducible import RankGates as RankGates
+from cartesian.nn.layers.reducible import RankLinear as RankLinear
+from cartesian.nn.layers.reducible import RankMessage as RankMessage
+from cartesian.nn.layers.reducible import RankReadout as RankReadout
 from cartesian.nn.layers.species_network import SpeciesNetwork as SpeciesNetwork
 from cartesian.nn.layers.update import Residual as Residual
 from cartesian.nn.layers.update import SelfConnection as SelfConnection

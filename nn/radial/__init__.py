@@ -12,6 +12,9 @@ from cartesian.nn.radial.envelopes import CosineEnvelope as CosineEnvelope
 from cartesian.nn.radial.envelopes import CosineSquaredEnvelope as CosineSquaredEnvelope
 from cartesian.nn.radial.envelopes import FlatCosineEnvelope as FlatCosineEnvelope
 from cartesian.nn.radial.envelopes import PolynomialEnvelope as PolynomialEnvelope
+from cartesian.nn.radial.filters import RadialFilters as RadialFilters
+from cartesian.nn.radial.interpolation import Interpolated as Interpolated
+from cartesian.nn.radial.interpolation import tabulate as tabulate
 from cartesian.nn.radial.network import Radial as Radial
 from cartesian.nn.radial.network import RadialNetwork as RadialNetwork
 from cartesian.nn.radial.perceptron import Perceptron as Perceptron

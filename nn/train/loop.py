@@ -190,6 +190,7 @@ class Trainer:
 
     def _validate(self, dataset: Dataset) -> tuple[float, dict[str, float]]:
         """Loss and errors of the averaged weights; weights of the loss are those at the end of the run."""
+        torch.manual_seed(_seed(self.config.seed, self.at.step, self.here.rank))
         self.potential.eval()
         errors = Errors(list(self.config.loss.weights))
         sums = torch.zeros_like(self.sums)

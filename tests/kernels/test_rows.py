@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartesian.kernels import row_operators, rows
-from cartesian.kernels.row_source import source
 from cartesian.ops.harmonics import harmonics, recursion
 from cartesian.programs.harmonics import Harmonics, lanes
 
@@ -142,9 +141,3 @@ def test_without_a_compiler_the_instructions_are_run(monkeypatch):
     half = harmonics(torch.from_numpy(vectors).bfloat16(), 3)
     assert half.dtype == torch.bfloat16
     np.testing.assert_allclose(half.double(), expected, atol=0.1)
-
-
-def test_equal_programs_have_equal_code():
-    assert source(lanes("harmonics 2 norm 1"), "float") is source(lanes("harmonics 2 norm 1"), "float")
-    with pytest.raises(KeyError):
-        source(lanes("harmonics 2 norm 1"), "half")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from cartesian.kernels import compiler, native, operators, reference
 from cartesian.kernels.edges import Edges, sort_edges
@@ -256,3 +257,22 @@ def test_what_does_not_fit_is_named():
         run(program, [weights, left, right])
     with pytest.raises(TypeError, match="no kernel 'eager' for arrays of numpy"):
         run(program, [weights, left, right], edges, "eager")
+
+
+def test_traces_and_transforms_see_the_operator():
+    program = CONVOLUTIONS[0]
+    edges = sort_edges(torch.tensor([1, 0, 1]), torch.tensor([0, 0, 2]), 3)
+    weights, left, right = (torch.from_numpy(a) for a in random_operands(program, edges, 9))
+
+    def convolve(x):
+        return run(program, [weights, x, right], edges)[0]
+
+    assert "cartesian.contract" in make_fx(convolve)(left).code
+    assert operators._only_numbers([left])
+    torch.autograd.forward_ad.enter_dual_level()
+    try:
+        assert not operators._only_numbers([left])
+    finally:
+        torch.autograd.forward_ad.exit_dual_level()
+    with pytest.raises(RuntimeError, match=r"functorch|transform"):  # not a silent zero
+        torch.func.grad(lambda x: convolve(x).sum())(left)

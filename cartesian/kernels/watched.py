@@ -1,0 +1,25 @@
+"""Who else looks at torch tensors while a function runs on them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
+from torch.nn import Parameter
+
+
+def is_recorded(operands: Sequence[Tensor]) -> bool:
+    """Whether somebody other than autograd wants to see which operators are called: a compiler, an export."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or any(type(array) not in (Tensor, Parameter) for array in operands)
+    )
+
+
+def is_differentiated(operands: Sequence[Tensor]) -> bool:
+    """Whether derivatives are wanted, backwards or forwards, or functions of tensors are transformed."""
+    return torch._C._are_functorch_transforms_active() or any(
+        (array.requires_grad and torch.is_grad_enabled()) or unpack_dual(array).tangent is not None
+        for array in operands
+    )
