@@ -5,9 +5,9 @@
 processor time of one core, in turns, medians. Memory is the peak of a process above what it holds before it
 computes.
 
-*tabulated* are our models with tables of 256 intervals in place of radial networks (`nn.tabulate`), *plain* is
-HotPP in plain torch from its equations. Other peers run in environments of their own: `--python mace=PATH`,
-`nequip=PATH`, `torchmd=PATH`.
+*tabulated* are our models with tables of 256 intervals in place of radial networks (`nn.tabulate`), *plain*
+is HotPP in plain torch from its equations. Other peers run in environments of their own: `--python
+mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
 """
 
 import json

@@ -28,6 +28,7 @@ from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial.pairs import Pairs
 from cartesian.nn.radial.table import RadialTable
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
@@ -109,12 +110,14 @@ class Layer(nn.Module):
         else:
             self.update = SelfConnection(irreps, self.out, species, scale=1)
 
-    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
+    def forward(
+        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
+    ) -> Tensor:
         """New features of all atoms."""
         if isinstance(self.radial, RadialTable):
             weights = self.radial(lengths, species.index_select(0, edges.senders))
         else:
-            weights = self.radial(lengths)
+            weights = pairs.expand(self.radial(pairs.reduce(lengths)))
         m = self.message(h, y, weights, edges)
         new: Tensor = (
             self.update(m, species) if isinstance(self.update, SpeciesLinear) else self.update(h, m, species)
@@ -166,9 +169,10 @@ class BOTNet(nn.Module):
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
         lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
+        pairs = Pairs() if self.config.radial is None else Pairs.of(graph)
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
         for layer, readout in zip(self.layers, self.readouts, strict=True):
-            h = layer(h, species, lengths, y, graph.edges)
+            h = layer(h, species, lengths, pairs, y, graph.edges)
             total = total + readout(h)
         parts = {name: readout(h) for name, readout in self.tensors.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)

@@ -34,6 +34,8 @@ from cartesian.nn.layers.message import Message
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial.interpolation import Interpolated
+from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
 from cartesian.symbolic.trees import trees
@@ -61,6 +63,8 @@ class ICTPConfig:
         functions: Number of Bessel functions.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
+        knots: Number of intervals of a spline by which the radial networks are interpolated; with 0 they are
+            evaluated at every distance.
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
@@ -79,6 +83,7 @@ class ICTPConfig:
     functions: int = 8
     power: int = 5
     radial: Sequence[int] = (64, 64, 64)
+    knots: int = 0
     readout: int = 16
     neighbors: float = 1.0
     scale: Values = 1.0
@@ -110,13 +115,14 @@ class Layer(nn.Module):
         factors = Irreps((width, irrep) for _, irrep in Irreps.harmonics(config.edge_degree))
         products = Irreps((width, irrep) for _, irrep in out)
         self.message = Message(irreps, factors, config.edge_degree, config.neighbors)
-        self.radial = RadialNetwork(
+        network = RadialNetwork(
             Bessel(config.functions, config.cutoff),
             PolynomialEnvelope(config.cutoff, config.power),
             self.message.weights,
             config.radial,
             envelope_first=True,
         )
+        self.radial = Interpolated(network, config.cutoff, config.knots) if config.knots else network
         ordered = config.products == "full"
         self.product: ProductBasis | LatentProducts
         if config.latent is None:
@@ -128,9 +134,11 @@ class Layer(nn.Module):
         self.linear = Linear(products, out)
         self.update = SelfConnection(irreps, out, species, scale=1)
 
-    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
-        """New features of all atoms."""
-        a = self.message(h, y, self.radial(lengths), edges)
+    def forward(
+        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
+    ) -> Tensor:
+        """New features of all atoms; `lengths` are those of the pairs."""
+        a = self.message(h, y, pairs.expand(self.radial(lengths)), edges)
         new: Tensor = self.update(h, self.linear(self.product(a, species)), species)
         return new
 
@@ -177,11 +185,11 @@ class ICTP(nn.Module):
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)
-        vectors = graph.vectors
-        lengths, y = safe_norm(vectors), harmonics(vectors, self.config.edge_degree)
+        vectors, pairs = graph.vectors, Pairs.of(graph)
+        lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.edge_degree)
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
         for layer, energy in zip(self.layers, self.energies, strict=True):
-            h = layer(h, species, lengths, y, graph.edges)
+            h = layer(h, species, lengths, pairs, y, graph.edges)
             total = total + energy(h)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)
