@@ -40,11 +40,14 @@ def sort_groups(groups: Tensor, count: int) -> Groups:
 
     Raises:
         TypeError: If the groups are not integers.
-        ValueError: If one is out of range.
+        ValueError: If one is out of range; on other devices than the CPU and in compiled code a RuntimeError.
     """
     if groups.is_floating_point() or groups.dtype == torch.bool or groups.is_complex():
         raise TypeError(f"species are integers, not {groups.dtype}")
-    if len(groups) and (int(groups.min()) < 0 or int(groups.max()) >= count):
+    if torch.compiler.is_compiling() or groups.device.type != "cpu":
+        # Elsewhere a look at the numbers would wait for the device.
+        torch._assert_async(((groups >= 0) & (groups < count)).all(), f"species outside of 0 to {count - 1}")
+    elif len(groups) and (int(groups.min()) < 0 or int(groups.max()) >= count):
         raise ValueError(
             f"species run from {int(groups.min())} to {int(groups.max())}, but there are weights for {count}"
         )

@@ -25,11 +25,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
     "figure.dpi": 110,
-    "savefig.dpi": 110,
 }
 
 
@@ -49,10 +45,11 @@ def parity(comparisons: Sequence[Comparison]) -> "Figure":
         panel.plot([low, high], [low, high], color=GREY, linewidth=0.8, zorder=1)
         alpha = float(np.clip(300 / len(x), 0.15, 0.8))
         panel.scatter(x, y, s=7, color=BLUE, alpha=alpha, linewidths=0, rasterized=True, zorder=2)
-        panel.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+        panel.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+        panel.set_box_aspect(1)
         rmse = MILLI * np.sqrt(np.square(one.predicted - one.reference).mean())
         unit = VALUE_UNITS.get(one.name, "")
-        panel.set_title(one.name)
+        _title(panel, one.name)
         panel.text(0.04, 0.96, f"RMSE {rmse:.3g} {one.unit}", transform=panel.transAxes, va="top")
         panel.set_xlabel(f"reference{f' ({unit})' if unit else ''}")
         panel.set_ylabel("predicted")
@@ -67,15 +64,17 @@ def learning_curve(rows: Sequence[Mapping[str, Any]]) -> "Figure":
         points = [(row["epoch"], row[name]) for row in rows if name in row]
         if points:
             left.plot(*zip(*points, strict=True), color=color, label=name.replace("_", " "))
-    left.set(title="loss", xlabel="epoch", yscale="log")
-    left.legend()
+    left.set(xlabel="epoch", yscale="log")
+    left.legend(frameon=False)
+    _title(left, "loss")
     names = [name for name in rows[-1] if name.endswith("_rmse")]
     for name in names if "energy_per_atom_rmse" not in names else [n for n in names if n != "energy_rmse"]:
         points = [(row["epoch"], row[name]) for row in rows if name in row]
         epochs, values = np.array(points, dtype=float).T
         right.plot(epochs, values / values[0], label=name.removesuffix("_rmse").replace("_", " "))
-    right.set(title="validation RMSE, relative to the first", xlabel="epoch", yscale="log")
-    right.legend()
+    right.set(xlabel="epoch", yscale="log")
+    right.legend(frameon=False)
+    _title(right, "validation RMSE, relative to the first")
     return figure
 
 
@@ -90,12 +89,19 @@ def energy_drift(times: np.ndarray, energies: Mapping[str, np.ndarray], title: s
     figure, (left, right) = _figure(2, width=4.3, height=2.9)
     for (name, values), color in zip(energies.items(), (GREY, "#c98a3a", BLUE), strict=False):
         left.plot(times, values - values[0], color=color, label=name, linewidth=1.1)
-    left.set(title=title, xlabel="time (fs)", ylabel="change (eV)")
-    left.legend()
+    left.set(xlabel="time (fs)", ylabel="change (eV)")
+    # Curves that swing fill the panel, so the legend stands below it.
+    left.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    _title(left, title)
     name, values = list(energies.items())[-1]
     right.plot(times, MILLI * (values - values[0]), color=BLUE, linewidth=1.1)
-    right.set(title=f"{name} alone", xlabel="time (fs)", ylabel="change (meV)")
+    right.set(xlabel="time (fs)", ylabel="change (meV)")
+    _title(right, f"{name} alone")
     return figure
+
+
+def _title(panel: Any, text: str) -> None:
+    panel.set_title(text, loc="left", fontsize=10)
 
 
 def _figure(count: int, width: float, height: float) -> tuple["Figure", list[Any]]:

@@ -207,6 +207,12 @@ def test_interpolated_networks_are_close_to_the_networks():
         MACE(replace(SMALL, radial=None, knots=128))
 
 
+def test_it_can_be_exported():
+    model, graph = made(SMALL).requires_grad_(False), molecules()
+    exported = torch.export.export(model, (graph,)).module()
+    torch.testing.assert_close(exported(graph)["energy"], model(graph)["energy"], rtol=0, atol=1e-12)
+
+
 def test_an_isolated_atom_has_its_own_energy_without_the_residual():
     graph = to_graph(torch.zeros(1, 3), [8], 3.0, dtype=torch.float64)
     model = made(replace(SMALL, residual=False, shift=0.0))
