@@ -4,6 +4,8 @@ from .ops.action import act as act
 from .ops.action import wigner as wigner
 from .ops.contraction import contract as contract
 from .ops.convolution import convolution as convolution
+from .ops.directions import chain_weights as chain_weights
+from .ops.directions import convolve_directions as convolve_directions
 from .ops.harmonics import degree_slice as degree_slice
 from .ops.harmonics import harmonics as harmonics
 from .ops.invariants import invariant_basis as invariant_basis
