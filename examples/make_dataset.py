@@ -12,6 +12,7 @@ $$\alpha_{ab} = \frac{\mu_a(+\mathcal E e_b) - \mu_a(-\mathcal E e_b)}{2 \mathca
 """
 
 import argparse
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def main() -> None:
                     # Labels belong to the digits that are written.
                     atoms.positions = atoms.positions.round(6)
                     frames.append(frame(atoms, name, temperature))
-                print(split, name, temperature, flush=True)
+                sys.stdout.write(f"{split} {name} {temperature} K\n")
         write(folder / f"{split}.xyz", frames, format="extxyz")
 
 

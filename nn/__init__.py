@@ -9,6 +9,13 @@ from cartesian.nn import models as models
 from cartesian.nn.data import batch as batch
 from cartesian.nn.data import neighbors as neighbors
 from cartesian.nn.data import to_graph as to_graph
+from cartesian.nn.data.dataset import Dataset as Dataset
+from cartesian.nn.data.frames import Frame as Frame
+from cartesian.nn.data.frames import Frames as Frames
+from cartesian.nn.data.frames import write_frames as write_frames
+from cartesian.nn.data.statistics import statistics as statistics
+from cartesian.nn.files import load_model as load_model
+from cartesian.nn.files import save_model as save_model
 from cartesian.nn.graph import Graph as Graph
 from cartesian.nn.graph import safe_norm as safe_norm
 from cartesian.nn.heads import ZBL as ZBL

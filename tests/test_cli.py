@@ -163,9 +163,9 @@ def test_commands_of_potentials_are_loaded_when_asked_for(run, monkeypatch):
         """The real command."""
         click.echo(f"training {file}")
 
-    module = types.ModuleType("cartesian.nn.cli")
+    module = types.ModuleType("cartesian.nn.cli.train")
     module.train = train  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "cartesian.nn.cli", module)
+    monkeypatch.setitem(sys.modules, "cartesian.nn.cli.train", module)
     monkeypatch.setitem(command.cartesian.commands, "train", command.Deferred("train", help="Train."))
     assert run("train", "ethanol.yaml") == (0, "training ethanol.yaml\n", "")
     assert "The real command." in run("train", "--help")[1]

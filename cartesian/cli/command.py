@@ -21,11 +21,12 @@ NEURAL = {
 
 
 class Deferred(click.Command):
-    """A command of `cartesian.nn.cli`, which is loaded when the command is asked for."""
+    """A command in the file of its name in `cartesian.nn.cli`, which is loaded when it is asked for."""
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         """The context of the real command."""
-        command: click.Command = getattr(import_module("cartesian.nn.cli"), str(self.name))
+        module = import_module(f"cartesian.nn.cli.{self.name}")
+        command: click.Command = getattr(module, str(self.name))
         return command.make_context(info_name, args, *rest, **extra)
 
 

@@ -1,6 +1,6 @@
-r"""Linear maps by matrix products, one per irrep, over strided views: no block is copied.
+r"""Linear maps by matrix products, one per pair of blocks, over strided views: no block is copied.
 
-The components of a block are a batch of matrices `(rows, channels)` whose rows lie as far apart as rows of features.
+The components of a block are matrices `(rows, channels)` whose rows lie as far apart as rows of features.
 """
 
 from collections.abc import Sequence
@@ -15,32 +15,57 @@ from cartesian.spec import Irreps
 
 def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
     """The form of a linear map on all legs but one, `operands` in the order of the others."""
-    legs = dict(zip((leg for leg in range(3) if leg != omitted), operands, strict=True))
-    xp, like = namespace(*operands), operands[0]
-    kind = {"dtype": like.dtype} if xp is np else {"dtype": like.dtype, "device": like.device}
-    parts = mixings(form.irreps, form.out)
-    inside, outside = (
-        None if leg == omitted else _blocks(legs[leg], irreps)
-        for leg, irreps in ((FEATURES, form.irreps), (OUT, form.out))
-    )
     if omitted == WEIGHTS:
-        result = xp.empty(form.lengths[WEIGHTS], **kind)
-        for part in parts:
-            matrix = result[part.weights].reshape(part.shape)
-            for k, (x, z) in enumerate(zip(inside[part.source], outside[part.target], strict=True)):
-                _add_product(xp, x.T, z, matrix, first=not k)
-        return result
-    given, irreps = (inside, form.out) if omitted == OUT else (outside, form.irreps)
-    result = xp.empty((len(given[0][0]) if given else len(operands[-1]), irreps.dim), **kind)
-    filled: set[int] = set()
-    made = _blocks(result, irreps)
+        return _weights(form, *operands)
+    weights, given = operands
+    parts, sides = mixings(form.irreps, form.out), (form.irreps, form.out)
+    forward = omitted == OUT
+    source, target = sides if forward else sides[::-1]
+    result = _empty(given, (len(given), target.dim))
+    blocks, made, filled = _blocks(given, source), _blocks(result, target), set()
     for part in parts:
-        matrix = legs[WEIGHTS][part.weights].reshape(part.shape)
-        source, target = (part.source, part.target) if omitted == OUT else (part.target, part.source)
-        matrix = matrix if omitted == OUT else matrix.T
-        _add_products(xp, given[source], matrix, made[target], first=target not in filled)
-        filled.add(target)
+        matrix = weights[part.weights].reshape(part.shape)
+        a, b = (part.source, part.target) if forward else (part.target, part.source)
+        _multiply(blocks[a], matrix if forward else matrix.T, made[b], add=b in filled)
+        filled.add(b)
     for k, block in enumerate(made):
         if k not in filled:
             block[...] = 0
     return result
+
+
+def _weights(form: LinearMap, features: Any, out: Any) -> Any:
+    """Gradient with respect to the weights."""
+    result = _empty(features, form.lengths[:1])
+    inside, outside = _blocks(features, form.irreps), _blocks(out, form.out)
+    for part in mixings(form.irreps, form.out):
+        matrix = result[part.weights].reshape(part.shape)
+        for k, (x, z) in enumerate(zip(inside[part.source], outside[part.target], strict=True)):
+            _multiply(x.T, z, matrix, add=k > 0)
+    return result
+
+
+def _empty(like: Any, shape: tuple[int, ...]) -> Any:
+    if isinstance(like, np.ndarray):
+        return np.empty(shape, like.dtype)
+    return like.new_empty(shape)
+
+
+def _blocks(rows: Any, irreps: Irreps) -> list[Any]:
+    """Views `(components, rows, channels)` of every block."""
+    return [
+        rows[:, part].reshape(len(rows), block.irrep.dim, block.channels).swapaxes(0, 1)
+        for part, block in zip(irreps.slices, irreps, strict=True)
+    ]
+
+
+def _multiply(left: Any, right: Any, out: Any, add: bool) -> None:
+    """`out = left @ right`, or `out += left @ right`; of several matrices if left is several."""
+    xp = namespace(out)
+    if xp is np:
+        out[...] = out + left @ right if add else left @ right
+    elif left.ndim == 2:
+        out.addmm_(left, right) if add else xp.mm(left, right, out=out)
+    else:
+        many = right.expand(len(left), *right.shape)
+        out.baddbmm_(left, many) if add else xp.bmm(left, many, out=out)

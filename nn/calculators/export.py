@@ -1,8 +1,8 @@
-"""Energies, forces and all results of a model as one file for other programs: traced, with any numbers of atoms.
+"""All results of a model as one file for other programs, traced, for any number of atoms.
 
 A **program** is a `torch.export` archive. It runs on the kernels of this package, so whoever loads it imports
-`cartesian` first. A **package** is compiled by AOTInductor for the machine it is made on, from plain operations
-of torch; it needs neither Python nor this package.
+`cartesian` first. A **package** is compiled by AOTInductor for the machine it is made on, from plain
+operations of torch; it needs neither Python nor this package.
 
 Both take eight tensors, the fields of a `Graph` in the order of `INPUTS`, and return a dictionary. Edges are
 sorted by receiver, and only those within the cutoff are counted.
@@ -17,9 +17,9 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._library.custom_ops import OPDEFS
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
-from torch._library.custom_ops import OPDEFS
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from cartesian.nn.calculators.source import Model, Source, open_model
@@ -143,9 +143,7 @@ def _own_constants(traced: GraphModule) -> None:
 
 def _plain() -> dict[Any, Callable[..., Any]]:
     """The operators of this package, and what each does where there is no kernel for a device."""
-    return {
-        op._opoverload: op._init_fn for name, op in OPDEFS.items() if name.startswith("cartesian::")
-    }
+    return {op._opoverload: op._init_fn for name, op in OPDEFS.items() if name.startswith("cartesian::")}
 
 
 def _example(source: Source, sizes: tuple[int, ...]) -> Graph:
@@ -176,6 +174,6 @@ def _compare(potential: Potential, exported: Exported, source: Source) -> None:
             deviation = float((found[name] - value).abs().max() / (1 + value.abs().max()))
             if not deviation <= limit:
                 raise ValueError(
-                    f"{name} of the exported model deviates by {deviation:.1e} for {graph}: {source.name} has "
-                    "a forward that depends on values or numbers of its inputs otherwise than by operations"
+                    f"{name} of the exported model deviates by {deviation:.1e} for {graph}: {source.name} "
+                    "has a forward that depends on values or numbers of its inputs otherwise than by operations"
                 )

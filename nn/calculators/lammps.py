@@ -1,18 +1,19 @@
 r"""A model for LAMMPS, as an object of `pair_style mliap unified`, on any number of ranks.
 
 LAMMPS gives each rank its own atoms, ghosts (copies of atoms of other ranks, or of images) and the pairs
-$(i, j)$ of own atoms with any atom within the cutoff, with $r_{ij} = r_j - r_i$. The energy is a function of these
-vectors alone, and a rank adds up its own atoms. What it hands back is
+$(i, j)$ of own atoms with any atom within the cutoff, with $r_{ij} = r_j - r_i$. The energy is a function of
+these vectors alone, and a rank adds up its own atoms. What it hands back is
 
-$$f_{ij} = \frac{\partial E}{\partial r_{ij}}, \qquad F_i \mathrel{+}= f_{ij}, \quad F_j \mathrel{-}= f_{ij},$$
+$$f_{ij} = \frac{\partial E}{\partial r_{ij}}, \qquad F_i \mathrel{+}= f_{ij}, \quad F_j \mathrel{-}=
+f_{ij},$$
 
 and LAMMPS returns what falls on ghosts to their owners.
 
-**Messages across ranks.** Features of ghosts are those of their owners. Before any layer reads its neighbours, the rows
-of the ghosts are fetched (`forward_exchange`), and in the backward pass their gradients are added to those of
-the owners (`reverse_exchange`). Layers are found by what they are called with: a module that takes a graph, or
-edges, beside features of the atoms reads neighbours. Since a model could read them in other ways, each is tried on a
-crystal first, whose images play the ghosts.
+**Messages across ranks.** Features of ghosts are those of their owners. Before any layer reads its
+neighbours, the rows of the ghosts are fetched (`forward_exchange`), and in the backward pass their gradients
+are added to those of the owners (`reverse_exchange`). Layers are found by what they are called with: a module
+that takes a graph, or edges, beside features of the atoms reads neighbours. Since a model could read them in
+other ways, each is tried on a crystal first, whose images play the ghosts.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,6 @@ from cartesian.nn.calculators.source import Source, open_model
 from cartesian.nn.data.batching import to_graph
 from cartesian.nn.elements import SYMBOLS
 from cartesian.nn.graph import Graph
-
 
 HEADS = "cartesian.nn.heads"
 """Modules that take a graph, and read no neighbours."""
@@ -53,7 +53,8 @@ class Domain(Graph):
 
     Attributes:
         displacements: `(edges, 3)`, from each sender to its receiver, in Å.
-        total: Number of own atoms and ghosts; an atom behind them makes the numbers of atoms and edges differ,
+        total: Number of own atoms and ghosts; an atom behind them makes the numbers of atoms and edges
+        differ,
             by which features of atoms are told from those of edges.
     """
 
@@ -77,7 +78,8 @@ class LAMMPS:
         device, dtype: By default those of the model.
 
     Raises:
-        ValueError: If an element is unknown to the model, or the model reads neighbours in a way in which ghosts
+        ValueError: If an element is unknown to the model, or the model reads neighbours in a way in which
+        ghosts
             cannot be served, as by charges that depend on all atoms.
         RuntimeError: When called, if this build of LAMMPS cannot exchange features; that needs KOKKOS.
 
@@ -274,7 +276,6 @@ def with_images(graph: Graph) -> tuple[Domain, Images]:
 
 def _try(source: Source) -> None:
     """Compare a crystal with its own images as ghosts with the crystal itself."""
-    model = source.model
     rng = np.random.default_rng(0)
     sites = 0.6 * source.cutoff * np.array(list(np.ndindex(2, 2, 1))) + rng.uniform(-0.2, 0.2, (4, 3))
     numbers = rng.choice(np.array(source.elements), 4)
@@ -286,7 +287,9 @@ def _try(source: Source) -> None:
         wanted = model(graph)["energies"]
         domain, images = with_images(graph)
         found = compute(model, domain, graph.nodes, images)
-        slopes = [torch.autograd.grad(one.sum(), graph.positions, retain_graph=True)[0] for one in (wanted, found)]
+        slopes = [
+            torch.autograd.grad(one.sum(), graph.positions, retain_graph=True)[0] for one in (wanted, found)
+        ]
     limit = 1e-4 if source.dtype == torch.float32 else 1e-9
     for one, other in ((wanted, found), slopes):
         if not bool((one - other).abs().max() <= limit * (1 + one.abs().max())):
@@ -306,5 +309,3 @@ def _on_cpu(source: Source) -> Iterator[nn.Module]:
 def _tensor(values: Any) -> Tensor:
     """What LAMMPS hands out: NumPy on the CPU, CuPy or DLPack on GPUs; shares its memory."""
     return torch.as_tensor(values) if not hasattr(values, "__dlpack__") else torch.from_dlpack(values)
-
-

@@ -1,7 +1,7 @@
 r"""The graph of atoms that move: neighbours are searched again only when they may have changed.
 
-All pairs closer than $r_c + s$ are kept. As long as no atom has gone farther than $s / 2$ from where they were
-found, every pair closer than $r_c$ is among them.
+All pairs closer than $r_c + s$ are kept. As long as no atom has gone farther than $s / 2$ from where they
+were found, every pair closer than $r_c$ is among them.
 """
 
 from typing import Any
@@ -76,7 +76,9 @@ class MovingGraph:
             )
             self._key, self._origin = key, positions.copy()
             self.searches += 1
-        return within(self._wide.replace(positions=torch.from_numpy(positions).to(self._wide.cells)), self.cutoff)
+        return within(
+            self._wide.replace(positions=torch.from_numpy(positions).to(self._wide.cells)), self.cutoff
+        )
 
     def _has_moved(self, positions: np.ndarray) -> bool:
         if positions.shape != self._origin.shape:

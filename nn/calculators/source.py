@@ -1,4 +1,4 @@
-"""What a calculator needs to know of a model: where it comes from, how far it sees, which elements it knows."""
+"""What a calculator needs to know of a model: where it is, how far it sees, which elements it knows."""
 
 from copy import deepcopy
 from pathlib import Path

@@ -27,8 +27,8 @@ except ModuleNotFoundError:
 class TorchSim(Interface):
     """A trained potential as a `ModelInterface` of TorchSim.
 
-    The results are those of the model under the names of TorchSim: `energy` in eV, `forces` in eV/Å, `stress` in
-    eV/Å³, positive under tension, and what the model was trained for besides. Energies are rounded to the
+    The results are those of the model under the names of TorchSim: `energy` in eV, `forces` in eV/Å, `stress`
+    in eV/Å³, positive under tension, and what the model was trained for besides. Energies are rounded to the
     dtype of the state at the end; take float64 where their differences matter.
 
     Args:

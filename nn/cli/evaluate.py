@@ -25,8 +25,8 @@ def evaluate(
 ) -> None:
     """Compare what MODEL says with the labels of FILES.
 
-    MODEL is the folder of a run or of a model. Errors are given for each kind of structures (config_type), beside
-    those of the best constant: zero for forces, else the mean over structures of the same composition.
+    MODEL is the folder of a run or of a model. Errors are given for each kind of structures (config_type),
+    beside those of the best constant: zero for forces, else the mean over structures of the same composition.
 
     The keys of labels are those of the run, or the names of the results.
     """

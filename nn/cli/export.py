@@ -20,8 +20,8 @@ import click
 def export(model: Path, output: Path, form: str, no_stress: bool) -> None:
     """Write MODEL, the folder of a run or of a model, to OUTPUT, a file that ends in .pt2.
 
-    The file gives energies, forces, stress and all further results for any numbers of atoms, edges and systems. It is
-    loaded again and compared with the model before the command ends.
+    The file gives energies, forces, stress and all further results for any numbers of atoms, edges and
+    systems. It is loaded again and compared with the model before the command ends.
     """
     from cartesian.nn.calculators.export import INPUTS, export
 

@@ -14,8 +14,8 @@ import click
 def verify(context: click.Context, model: Path, file: Path | None, count: int, seed: int) -> None:
     """Check MODEL against the laws of physics, on structures of FILE or on random ones.
 
-    Forces and virial by finite differences; rotations, reflections, translations; the order of atoms; batches and
-    distant copies; the cutoff; conservation of energy in dynamics. Everything in float64.
+    Forces and virial by finite differences; rotations, reflections, translations; the order of atoms; batches
+    and distant copies; the cutoff; conservation of energy in dynamics. Everything in float64.
 
     The exit code is 1 if a law is broken.
     """

@@ -12,6 +12,8 @@ from cartesian.nn.models.mace import MACE as MACE
 from cartesian.nn.models.mace import MACEConfig as MACEConfig
 from cartesian.nn.models.nequip import NequIP as NequIP
 from cartesian.nn.models.nequip import NequIPConfig as NequIPConfig
+from cartesian.nn.models.registry import find as find
+from cartesian.nn.models.registry import model_names as model_names
 from cartesian.nn.models.tensornet import TensorNet as TensorNet
 from cartesian.nn.models.tensornet import TensorNetConfig as TensorNetConfig
 from cartesian.nn.models.tensornet2 import TensorNet2 as TensorNet2

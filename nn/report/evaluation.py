@@ -116,7 +116,8 @@ def compare(source: Source, frames: Sequence[Frame], size: int = 16) -> list[Com
         One comparison for each quantity.
 
     Raises:
-        ValueError: If no frame has a label for a result of the model, a label has another shape than the result,
+        ValueError: If no frame has a label for a result of the model, a label has another shape than the
+        result,
             or a result is not finite.
     """
     rows: dict[str, _Rows] = {}

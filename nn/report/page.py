@@ -51,7 +51,9 @@ class Page:
         """Lines as they are."""
         self._parts.append(f"<pre>{escape(text)}</pre>")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()
+    ) -> None:
         """A table; columns that hold numbers are set flush right."""
 
         def line(cells: Sequence[str], tag: str) -> str:
@@ -79,4 +81,5 @@ class Page:
             f"<style>{STYLE}</style>"
         )
         parts = "\n".join(self._parts)
-        return f"<!doctype html><html lang=en><head>{head}</head><body><h1>{title}</h1>\n{parts}\n</body></html>\n"
+        body = f"<body><h1>{title}</h1>\n{parts}\n</body>"
+        return f"<!doctype html><html lang=en><head>{head}</head>{body}</html>\n"

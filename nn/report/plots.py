@@ -1,4 +1,4 @@
-"""Pictures of a potential: predictions beside references, the course of a training, the energy of a simulation."""
+"""Pictures of a potential: predictions and references, a training, the energy of a simulation."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ STYLE = {
 def parity(comparisons: Sequence[Comparison]) -> "Figure":
     """Predictions against references, a panel for each quantity; on the line they agree.
 
-    Energies are counted from the mean reference of their composition, so that structures are compared, not molecules.
+    Energies are counted from the mean reference of their composition, so that structures are compared, not
+    molecules.
     """
     figure, panels = _figure(len(comparisons), width=2.9, height=2.9)
     for panel, one in zip(panels, comparisons, strict=True):

@@ -18,7 +18,7 @@ ERROR_COLUMNS = ("", "result", "MAE", "RMSE", "constant", "factor", "unit")
 
 def error_cells(row: ErrorRow) -> tuple[str, ...]:
     """A row of the table of errors as text."""
-    numbers = (f"{row.mae:.3g}", f"{row.rmse:.3g}", f"{row.constant:.3g}", f"{row.factor:.1f}")
+    numbers = (*map(_digits, (row.mae, row.rmse, row.constant)), f"{row.factor:.1f}")
     return (row.group or "all", row.name, *numbers, row.unit)
 
 
@@ -37,7 +37,9 @@ def print_errors(rows: Sequence[ErrorRow], console: Console) -> None:
 
 def print_check(check: Check, console: Console) -> None:
     """Print a check in one line."""
-    word, style = ("skip", "yellow") if check.skipped else ("pass", "green") if check.passed else ("FAIL", "red")
+    word, style = (
+        ("skip", "yellow") if check.skipped else ("pass", "green") if check.passed else ("FAIL", "red")
+    )
     numbers = check.skipped or f"{check.deviation:.1e} of {check.limit:.0e}"
     where = f", {check.where}" if check.where and not check.passed else ""
     console.print(Text.assemble((word, style), f"  {check.law}: {numbers}{where}"), soft_wrap=True)
@@ -49,6 +51,11 @@ def write_errors(rows: Iterable[ErrorRow], path: Path) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(ErrorRow)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
+
+
+def _digits(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:.3g}"
 
 
 def _table(columns: Sequence[str], numbers: Sequence[int]) -> Table:

@@ -185,7 +185,7 @@ def _batch(subject: Subject, frame: Frame) -> float:
 def _copies(subject: Subject, frame: Frame) -> float | None:
     if frame.periodic.any():
         return None
-    away = frame.positions + [APART, 0, 0]
+    away = frame.positions + np.array([APART, 0, 0])
     double = replace(
         frame,
         positions=np.concatenate([frame.positions, away]),
@@ -215,7 +215,7 @@ def _cutoff(subject: Subject, frame: Frame) -> float | None:
 
 
 def _drift(subject: Subject, frame: Frame) -> float | None:
-    """Ratio of the largest errors of the energy of velocity Verlet with half the time step and with the whole."""
+    """Largest error of the energy of velocity Verlet with half the time step, over that with the whole."""
     from ase.data import atomic_masses
     from ase.units import fs, kB
 

@@ -93,13 +93,11 @@ class World:
         def work(potential, data):
             try:
                 potential.compute_forces(data)
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 errors.append(error)
                 self.barrier.abort()
 
-        threads = [
-            Thread(target=work, args=pair) for pair in zip(potentials, self.ranks, strict=True)
-        ]
+        threads = [Thread(target=work, args=pair) for pair in zip(potentials, self.ranks, strict=True)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -36,7 +36,9 @@ class LennardJones(nn.Module):
         d = safe_norm(graph.vectors)
         values = 0.5 * graph.sum_receivers(energy(d) - energy(c.cutoff))
         vectors = graph.sum_receivers(graph.vectors / d[:, None] ** 2)
-        zeros = {name: values.new_zeros(graph.nodes, irreps.dim) for name, irreps in self.outputs.irreps.items()}
+        zeros = {
+            name: values.new_zeros(graph.nodes, irreps.dim) for name, irreps in self.outputs.irreps.items()
+        }
         parts = {name: torch.cat([part[:, :-3], vectors], 1) for name, part in zeros.items()}
         species = torch.zeros_like(graph.atomic_numbers)
         return self.outputs(values, parts, species, graph)

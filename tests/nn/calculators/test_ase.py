@@ -88,8 +88,8 @@ def test_a_model_from_its_folder_is_the_model(tmp_path):
     save_model(model, tmp_path / "water")
     atoms = ase.build.molecule("H2O")
     energies = []
-    for given in (model, tmp_path / "water", str(tmp_path / "water")):
-        atoms.calc = ASE(given)
+    for source in (model, tmp_path / "water", str(tmp_path / "water")):
+        atoms.calc = ASE(source)
         energies.append(atoms.get_potential_energy())
     assert energies[0] == energies[1] == energies[2]
 
@@ -145,5 +145,7 @@ def test_stress_without_a_cell_is_refused():
 def test_what_is_no_model_is_refused():
     with pytest.raises(TypeError, match="does not say which elements it knows"):
         ASE(Potential(lennard_jones()))
-    with pytest.raises(ValueError, match=r"models of a committee share a cutoff; these have \[5\.0, 6\.0\] Å"):
+    with pytest.raises(
+        ValueError, match=r"models of a committee share a cutoff; these have \[5\.0, 6\.0\] Å"
+    ):
         ASE([lennard_jones(), lennard_jones(cutoff=5.0)])

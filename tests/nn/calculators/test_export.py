@@ -1,4 +1,4 @@
-"""Exported files give what the model gives, for other numbers of atoms, edges and systems than were traced."""
+"""Exported files give what the model gives, for other numbers of atoms and systems than were traced."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,13 @@ PAIRS = LennardJonesConfig(cutoff=4.0, sigma=1.0, targets=("dipole",))
 def nequip():
     torch.manual_seed(0)
     config = NequIPConfig(
-        ("H", "O"), layers=1, hidden="2x0e + 2x1o", max_degree=1, functions=2, radial=(4,), targets=("dipole",)
+        ("H", "O"),
+        layers=1,
+        hidden="2x0e + 2x1o",
+        max_degree=1,
+        functions=2,
+        radial=(4,),
+        targets=("dipole",),
     )
     return NequIP(config).double()
 

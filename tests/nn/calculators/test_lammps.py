@@ -46,19 +46,21 @@ def test_any_number_of_ranks_gives_the_energies_and_forces_of_the_whole(name, ow
     assert_allclose(total, float(wanted["energy"]), atol=1e-11)
 
 
+def nothing(source, target, length):
+    target.copy_(source)
+
+
 def test_without_an_exchange_the_answer_would_be_wrong():
     model, graph = make("NequIP"), random_crystal([1, 8], CUTOFF)
     world = World(graph, [1, 8], [0, 1] * 4)
     for data in world.ranks:
-        data.forward_exchange = lambda source, target, length: target.copy_(source)
-        data.reverse_exchange = lambda source, target, length: target.copy_(source)
+        data.forward_exchange = data.reverse_exchange = nothing
     energies, _, _ = world.run([LAMMPS(model) for _ in range(2)])
     assert np.abs(energies - Potential(model).eval()(graph)["energies"].numpy()).max() > 1e-6
 
 
 def test_as_many_edges_as_atoms_are_told_apart():
     model = make("TensorNet")
-    graph = random_crystal([1, 8], 1.5, atoms=2, seed=3)
     for atoms in range(2, 9):
         graph = random_crystal([1, 8], CUTOFF, atoms=atoms)
         world = World(graph, [1, 8], [0] * atoms)
@@ -124,5 +126,3 @@ def test_a_model_that_sees_all_atoms_is_refused():
 def test_unknown_elements_are_refused():
     with pytest.raises(ValueError, match="NequIP does not know Cu: it was made for H, O"):
         LAMMPS(make("NequIP"), elements=["H", "Cu"])
-
-

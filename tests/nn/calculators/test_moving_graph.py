@@ -42,7 +42,7 @@ def test_neighbours_are_searched_again_after_half_the_skin_and_not_before():
     moving = MovingGraph(CUTOFF, 0.5, torch.float64)
     positions = np.array([[0.0, 0, 0], [0, 0, 1.5]])
     for step, searches in ((0.0, 1), (0.24, 1), (0.26, 2), (0.27, 2)):
-        moving.graph(positions + [[0, 0, 0], [0, 0, step]], [1, 8])
+        moving.graph(positions + np.array([[0, 0, 0], [0, 0, step]]), [1, 8])
         assert moving.searches == searches
 
 

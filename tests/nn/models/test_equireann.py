@@ -32,7 +32,7 @@ def trained(config, seed=0):
     model = EquiREANN(config).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
+            parameter.add_(0.2 * torch.randn_like(parameter))
     return model
 
 
