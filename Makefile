@@ -1,5 +1,5 @@
 # make venv        environment in .venv, renewed when pyproject.toml or constraints.txt change
-# make demo        a tour of the exact core in the terminal
+# make demo        train, evaluate, verify and run a small potential; report in runs/demo/report.html
 # make test        all tests, and the examples in docstrings and pages
 # make lint        style, types, import contracts
 # make format      what the linter can mend by itself
@@ -26,9 +26,7 @@ venv: .venv/.installed
 	@touch $@
 
 demo: venv
-	$(BIN)/cartesian show projector 2
-	$(BIN)/cartesian show coupling 1o 1o 2e
-	$(BIN)/cartesian decompose "ijkl=jikl=klij" --group m-3m
+	OMP_NUM_THREADS=2 $(BIN)/python examples/demo.py
 
 test: venv
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
