@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cartesian.kernels.forms import evaluate, length
+from cartesian.kernels.forms import evaluate, lengths
 from cartesian.kernels.watched import is_differentiated, is_recorded
 
 
@@ -31,7 +31,7 @@ def form(text: str, operands: Sequence[Tensor], omitted: int) -> Tensor:
 
 @form.register_fake
 def _(text: str, operands: Sequence[Tensor], omitted: int) -> Tensor:
-    size = length(text, omitted)
+    size = lengths(text)[omitted]
     return operands[0].new_empty((operands[-1].shape[0], size) if omitted else (size,))
 
 

@@ -1,6 +1,7 @@
 """Forms with weights that all rows share, on NumPy arrays and torch tensors; in torch differentiable to any order.
 
-A form is told by its text. The gradient of the form with one leg left out is the form with another leg left out.
+A form is told by its text, which is how it travels through graphs of torch. The gradient of the form with one leg left
+out is the form with another leg left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,14 +14,14 @@ from cartesian.programs.connected import Connected
 from cartesian.programs.mixing import LinearMap
 
 
-def run(form: Connected | LinearMap, operands: Sequence[Any]) -> Any:
-    """The form with its last leg left out: a linear map, or a product."""
-    omitted = len(form.lengths) - 1
+def run(text: str, operands: Sequence[Any]) -> Any:
+    """The form of a text with its last leg left out: a linear map, or a product."""
+    omitted = len(operands)
     if namespace(*operands).__name__ == "numpy":
-        return evaluate(form.text, operands, omitted)
+        return evaluate(text, operands, omitted)
     from cartesian.kernels import form_operators
 
-    return form_operators.run(form.text, operands, omitted)
+    return form_operators.run(text, operands, omitted)
 
 
 def evaluate(text: str, operands: Sequence[Any], omitted: int) -> Any:
@@ -30,13 +31,15 @@ def evaluate(text: str, operands: Sequence[Any], omitted: int) -> Any:
 
 
 @cache
+def lengths(text: str) -> tuple[int, ...]:
+    """Number of weights, and lengths of the rows of the other legs."""
+    found: tuple[int, ...] = parse(text)[0].lengths
+    return found
+
+
+@cache
 def parse(text: str) -> tuple[Any, Callable[..., Any]]:
     """A form, and the function that evaluates it."""
-    kind = text.partition(";")[0]
-    return (LinearMap.parse(text), mixing.evaluate) if kind == "linear" else (Connected.parse(text), connected.evaluate)
-
-
-def length(text: str, leg: int) -> int:
-    """Number of weights, or length of the rows of a leg."""
-    lengths: tuple[int, ...] = parse(text)[0].lengths
-    return lengths[leg]
+    if text.startswith("linear;"):
+        return LinearMap.parse(text), mixing.evaluate
+    return Connected.parse(text), connected.evaluate

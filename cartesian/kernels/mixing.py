@@ -4,12 +4,13 @@ The components of a block are matrices `(rows, channels)` whose rows lie as far 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from cartesian.kernels.arrays import namespace
-from cartesian.programs.mixing import FEATURES, OUT, WEIGHTS, LinearMap, mixings
+from cartesian.programs.mixing import OUT, WEIGHTS, LinearMap, Mixing, mixings
 from cartesian.spec import Irreps
 
 
@@ -18,7 +19,7 @@ def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
     if omitted == WEIGHTS:
         return _weights(form, *operands)
     weights, given = operands
-    parts, sides = mixings(form.irreps, form.out), (form.irreps, form.out)
+    parts, sides = _parts(form), (form.irreps, form.out)
     forward = omitted == OUT
     source, target = sides if forward else sides[::-1]
     result = _empty(given, (len(given), target.dim))
@@ -34,11 +35,16 @@ def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
     return result
 
 
+@cache
+def _parts(form: LinearMap) -> tuple[Mixing, ...]:
+    return mixings(form.irreps, form.out)
+
+
 def _weights(form: LinearMap, features: Any, out: Any) -> Any:
     """Gradient with respect to the weights."""
     result = _empty(features, form.lengths[:1])
     inside, outside = _blocks(features, form.irreps), _blocks(out, form.out)
-    for part in mixings(form.irreps, form.out):
+    for part in _parts(form):
         matrix = result[part.weights].reshape(part.shape)
         for k, (x, z) in enumerate(zip(inside[part.source], outside[part.target], strict=True)):
             _multiply(x.T, z, matrix, add=k > 0)

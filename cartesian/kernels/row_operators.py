@@ -94,7 +94,7 @@ class _Rows(torch.autograd.Function):
         """Forward derivatives: the gradient is linear in the cotangents, and its transpose is what is asked for."""
         operands, given = ctx.saved_tensors, [tangent for tangent in tangents if tangent is not None]
         wanted = " ".join(str(i) for i, tangent in enumerate(tangents) if tangent is not None)
-        zeros = [operands[0].new_zeros((len(operands[0]), length)) for length in lengths(ctx.program)]
+        zeros = [operands[0].new_zeros((operands[0].shape[0], length)) for length in lengths(ctx.program)]
         cotangents = " ".join(str(len(operands) + k) for k in range(len(zeros)))
         return tuple(run(f"{ctx.program}|{wanted},|{cotangents},", [*operands, *zeros, *given]))
 

@@ -26,7 +26,7 @@ def lengths(text: str) -> tuple[int, ...]:
 
 def run_native(text: str, operands: Sequence[Any]) -> list[Any]:
     """Run a program given as text as generated C, on NumPy arrays or CPU tensors, float32 or float64."""
-    xp, like, rows = namespace(operands[0]), operands[0], len(operands[0])
+    xp, like, rows = namespace(operands[0]), operands[0], operands[0].shape[0]
     outputs = [xp.empty((rows, length), dtype=like.dtype) for length in lengths(text)]
     if xp is np:
         operands = [np.ascontiguousarray(array) for array in operands]

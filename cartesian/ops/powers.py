@@ -48,7 +48,7 @@ def symmetric_powers(power: Power, features: Any, weights: Any, species: Any) ->
             f"features have shape {tuple(features.shape)}, not (nodes, {dim * channels}): "
             f"{channels} channels of {power.irreps}"
         )
-    if species.shape != (len(features),):
+    if species.shape != (features.shape[0],):
         raise ValueError(f"species have shape {tuple(species.shape)}, but there are {len(features)} nodes")
     coefficients = xp.einsum("zkc,kj->zjc", weights, constant(power.folding, weights))
     operands = [coefficients, features.reshape(-1, dim, channels)]
@@ -60,7 +60,7 @@ def symmetric_powers(power: Power, features: Any, weights: Any, species: Any) ->
 
         groups = kernel.sort_groups(species, len(weights))
         (out,) = kernel.lanes(power.text, operands, groups.order, groups.starts)
-    return out.reshape(len(features), power.out.dim * channels)
+    return out.reshape(features.shape[0], power.out.dim * channels)
 
 
 def _check_species(species: np.ndarray, count: int) -> None:

@@ -29,5 +29,5 @@ def product(program: Program, left: Any, right: Any, weights: Any, kernel: Kerne
         array([[0., 0., 1.]])
     """
     if weights.ndim == 1:
-        weights = namespace(weights).broadcast_to(weights, (len(left), len(weights)))
+        weights = namespace(weights).broadcast_to(weights, (left.shape[0], weights.shape[0]))
     return run(program, [weights, left, right], kernel=kernel)[0]

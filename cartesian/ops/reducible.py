@@ -74,7 +74,7 @@ def rank_powers(program: RankPowers, features: Any) -> Any:
         >>> rank_powers(RankPowers(1, 1, 2), np.array([[2.0, 0.0, 3.0, 4.0]]))  # s, s², v·v, and v, s v
         array([[ 2.,  4., 25.,  0.,  0.,  3.,  6.,  4.,  8.]])
     """
-    _check("features", features, (len(features), components(program.rank) * program.channels), features)
+    _check("features", features, (features.shape[0], components(program.rank) * program.channels), features)
     return run(program.text, [features], None)[0]
 
 

@@ -42,7 +42,7 @@ class Harmonics(NamedTuple):
     Examples:
         >>> program = lanes(Harmonics(4).text)
         >>> program.multiply_adds, lanes(program.text + "|0,").multiply_adds  # values, gradient
-        (63, 141)
+        (63, 143)
     """
 
     max_degree: int

@@ -5,10 +5,10 @@ $$F(w, x, z) = \sum_{no} \sum_{cc'} w_{cc'}\, x_{noc}\, z_{noc'}$$
 The map is the form with $z$ left out, its gradients are the form with $w$ or with $x$ left out.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 from cartesian.spec import Irreps
+from cartesian.tables.lookup import made_once
 
 WEIGHTS, FEATURES, OUT = range(3)
 
@@ -22,7 +22,6 @@ class Mixing(NamedTuple):
     shape: tuple[int, int]
 
 
-@cache
 def mixings(irreps: Irreps | str, out: Irreps | str) -> tuple[Mixing, ...]:
     """The matrices of the linear maps from `irreps` to `out`, in the order of their weights.
 
@@ -70,3 +69,10 @@ class LinearMap(NamedTuple):
         """The map whose `text` is given."""
         _, irreps, out = text.split(";")
         return cls(Irreps(irreps), Irreps(out))
+
+
+@made_once
+def linear_map(irreps: Irreps | str, out: Irreps | str) -> tuple[str, tuple[int, int, int]]:
+    """Text and lengths of a linear map."""
+    form = LinearMap(Irreps(irreps), Irreps(out))
+    return form.text, form.lengths

@@ -13,6 +13,7 @@ PAGES = contents.pages()
 # Drawings that take the colours of the page must stand in it.
 _DRAWINGS = {page.uri: str(page.content) for page in PAGES if page.uri.endswith(".svg")}
 _IMAGE = re.compile(r'<img alt="[^"]*" src="([^"]+\.svg)" ?/?>')
+_SESSION = re.compile(r"^```python\n(?=>>> )", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -28,6 +29,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page in PAGES:
         files.append(File.generated(config, page.uri, content=page.content))
     return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Tell examples with outputs from plain Python: outputs have no colours, and only the code is copied."""
+    return _SESSION.sub("```pycon\n", markdown)
 
 
 def on_page_content(content: str, **_: object) -> str:

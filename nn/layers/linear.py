@@ -82,6 +82,8 @@ class SpeciesLinear(_Mixing):
     def __init__(self, irreps: Irreps | str, out: Irreps | str, species: int) -> None:
         super().__init__(irreps, out)
         self.species = species
+        # The outputs of all species side by side.
+        self.stacked = Irreps((species * block.channels, block.irrep) for block in self.out)
         self.weight = nn.Parameter(torch.randn(species, self.count))
 
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
@@ -90,13 +92,12 @@ class SpeciesLinear(_Mixing):
         if self.species == 1:
             return linear(features, weight[0], self.irreps, self.out)
         # One product for all species, of which each atom keeps its own part.
-        stacked = Irreps((self.species * block.channels, block.irrep) for block in self.out)
         columns = [
             weight[:, part.weights].reshape(self.species, *part.shape).transpose(0, 1)
             for part in self.mixings
         ]
         flat = torch.cat([part.flatten() for part in columns]) if columns else weight.flatten()
-        blocks = to_blocks(linear(features, flat, self.irreps, stacked), stacked)
+        blocks = to_blocks(linear(features, flat, self.irreps, self.stacked), self.stacked)
         kept = []
         for block, target in zip(blocks, self.out, strict=True):
             index = species[:, None, None, None].expand(-1, target.irrep.dim, 1, target.channels)

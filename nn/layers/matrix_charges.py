@@ -68,6 +68,6 @@ class ChargedFilters(nn.Module):
         of_radial, of_receivers, of_senders = torch.split(self.first.weight, self.sizes, dim=1)
         hidden = nn.functional.linear(radial, of_radial, self.first.bias)
         receivers, senders = charges @ of_receivers.T, charges @ of_senders.T
-        of_edges, of_self = torch.split(hidden, [len(hidden) - 1, 1])
+        of_edges, of_self = torch.split(hidden, [hidden.shape[0] - 1, 1])
         edges = receivers.index_select(0, graph.receivers) + senders.index_select(0, graph.senders)
         return self.further(of_edges + edges), self.further(of_self + receivers + senders)

@@ -66,10 +66,10 @@ class RankLinear(nn.Module):
         weights = torch.split(self.weight, list(self.inputs))
         for rank, (block, weight) in enumerate(zip(to_ranks(features, self.inputs), weights, strict=True)):
             # One matrix product over all atoms and components.
-            rows = block.reshape(len(features) * 3**rank, len(weight))
+            rows = block.reshape(features.shape[0] * 3**rank, len(weight))
             matrix = weight * len(weight) ** -0.5
             rows = rows @ matrix if rank else torch.addmm(self.bias, rows, matrix)
-            mixed.append(rows.reshape(len(features), 3**rank * len(self.bias)))
+            mixed.append(rows.reshape(features.shape[0], 3**rank * len(self.bias)))
         return torch.cat(mixed, dim=1)
 
     def extra_repr(self) -> str:

@@ -111,6 +111,7 @@ class TensorNet(nn.Module):
             for _ in range(config.layers)
         )
         self.interactions = nn.ModuleList(MatrixInteraction(channels, parity) for _ in range(config.layers))
+        self.table: nn.Module | None = None
         self.invariants = MatrixInvariants(channels)
         self.values = nn.Sequential(*activated(channels, channels // 2), nn.Linear(channels // 2, 1))
         self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
@@ -124,22 +125,28 @@ class TensorNet(nn.Module):
         pairs = Pairs.of(graph)
         # The last length, zero, is that from an atom to itself.
         lengths = nn.functional.pad(pairs.reduce(safe_norm(graph.vectors)), (0, 1))
-        envelope = self.envelope(lengths)[:, None]
-        radial = self.basis(lengths)
-        if self.config.envelope_twice:
-            radial = radial * envelope
+        if self.table is None:
+            filters = self.filters_at(lengths)
+        else:
+            filters = [*self.table(lengths).chunk(len(self.filters) + 1, dim=-1)]
         charge = 1 + self.config.charge_factor * graph.charges.index_select(0, graph.systems)[:, None]
-        edges, own = self._split(envelope * self.embedding_filters(radial), pairs)
-        matrices = self.embedding(graph, edges, own)
-        for filters, interaction in zip(self.filters, self.interactions, strict=True):
-            edges, own = self._split(envelope * filters(radial), pairs)
+        matrices = self.embedding(graph, *self._split(filters[0], pairs))
+        for own_filters, interaction in zip(filters[1:], self.interactions, strict=True):
+            edges, own = self._split(own_filters, pairs)
             matrices = interaction(matrices, edges, graph, own, charge)
         scalars = self.invariants(matrices)
         parts = {name: readout(matrices, scalars) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(self.values(scalars), parts, species, graph)
         return results
 
+    def filters_at(self, lengths: Tensor) -> list[Tensor]:
+        """Filters of the embedding and of each interaction, all `(points, 3 channels)`."""
+        envelope, radial = self.envelope(lengths)[:, None], self.basis(lengths)
+        if self.config.envelope_twice:
+            radial = radial * envelope
+        return [envelope * network(radial) for network in (self.embedding_filters, *self.filters)]
+
     def _split(self, filters: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor | None]:
         """Filters of the edges, and those of an atom on itself."""
-        of_pairs, own = torch.split(filters, [len(filters) - 1, 1])
+        of_pairs, own = torch.split(filters, [filters.shape[0] - 1, 1])
         return pairs.expand(of_pairs), own if self.config.self_loops else None

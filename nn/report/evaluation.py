@@ -117,11 +117,11 @@ def compare(source: Source, frames: Sequence[Frame], size: int = 16) -> list[Com
 
     Raises:
         ValueError: If no frame has a label for a result of the model, a label has another shape than the
-        result,
-            or a result is not finite.
+            result, or a result is not finite.
     """
     rows: dict[str, _Rows] = {}
-    groups, compositions = [], []
+    groups: list[str] = []
+    compositions: list[str] = []
     for start in range(0, len(frames), size):
         part = frames[start : start + size]
         for k, (frame, results) in enumerate(_predict(source, part), len(groups)):
@@ -168,9 +168,12 @@ def _predict(source: Source, frames: Sequence[Frame]) -> Iterator[tuple[Frame, d
     """Each frame with the results for it alone."""
     for frame in frames:
         source.check(torch.from_numpy(frame.numbers), frame.where or "a frame")
-    wants_stress = any(name in frame.labels for frame in frames for name in ("stress", "virial"))
+    asked = {name for frame in frames for name in frame.labels}
     graph = batch([frame.graph(source.cutoff, source.dtype) for frame in frames]).to(source.device)
-    results = Potential(source.model, wants_stress).eval()(graph)
+    model = source.model
+    if asked & {"forces", "stress", "virial"} and getattr(model.config, "energy", True):
+        model = Potential(model, bool(asked & {"stress", "virial"})).eval()
+    results = model(graph)
     check_finite(results, graph, " and ".join({frames[0].where, frames[-1].where}) or "the frames")
     arrays = {name: value.double().cpu().numpy() for name, value in results.items()}
     ends = np.cumsum([len(frame.numbers) for frame in frames])

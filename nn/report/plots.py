@@ -20,7 +20,7 @@ VALUE_UNITS = {
     "polarizability": "eÅ²/V",
 }
 BLUE, GREY = "#1f6f8b", "#8a8f98"
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -19,6 +19,8 @@ PAGES = (
     "architecture.html",
     "theory/direction-chain.html",
     "theory/design-space.html",
+    "guides/compute-with-a-material-tensor.html",
+    "guides/move-from-mace-and-nequip.html",
     "atlas/index.html",
     "atlas/ranks/8.html",
     "atlas/couplings/index.html",
@@ -139,6 +141,18 @@ def test_a_page_is_dark_where_the_reader_wants_it(site, browser, page):
         if browser.evaluate(f"document.querySelector('{drawing}') !== null"):
             element = f"document.querySelector('{drawing}')"
             assert browser.evaluate(brightness.format(element, "fill")) > 150
+
+
+def test_what_is_copied_from_an_example_is_its_code_alone(site, browser):
+    browser.open(site / "index.html")
+    copied = browser.evaluate(
+        "{ const code = document.querySelector('pre code'); code.setAttribute('data-md-copying', '');"
+        "code.innerText }"
+    )
+    lines = [line for line in copied.splitlines() if line.strip()]
+    assert lines[0] == "import cartesian as ct"
+    assert lines[-1] == 'print(ct.ComponentPattern(quartz, "e"))'
+    compile(copied, "index.html", "exec")
 
 
 def test_the_search_finds_quartz_without_a_server(site, browser):

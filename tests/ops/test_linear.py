@@ -53,3 +53,14 @@ def test_wrong_lengths_are_named():
         linear(np.ones(4), np.ones(1), "1o", "1o")
     with pytest.raises(ValueError, match=r"from 1x1o to 2x1o has 2 weights, not \(3,\)"):
         linear(np.ones(3), np.ones(3), "1o", "2x1o")
+
+
+def test_it_compiles_and_exports():
+    class Map(torch.nn.Module):
+        def forward(self, features, weights):
+            return linear(features, weights, "3x0e + 2x1o", OUT).sin()
+
+    x, w = torch.from_numpy(draw(5, 9)), torch.from_numpy(draw(16))
+    expected = Map()(x, w)
+    torch.testing.assert_close(torch.compile(Map(), fullgraph=True, backend="aot_eager")(x, w), expected)
+    torch.testing.assert_close(torch.export.export(Map(), (x, w)).module()(x, w), expected)

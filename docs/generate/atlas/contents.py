@@ -35,7 +35,18 @@ _WRITERS = (
 )
 
 # Guides that are not named here come after those that are, by their names.
-_GUIDES = ("use-a-tensor", "build-a-layer", "build-a-model", "train", "move-from-e3nn", "move-from-spherical")
+_GUIDES = (
+    "compute-with-a-material-tensor",
+    "build-a-layer",
+    "build-a-model",
+    "train",
+    "evaluate",
+    "dynamics",
+    "move-from-e3nn",
+    "move-from-mace-and-nequip",
+    "extend-a-kernel",
+    "contribute",
+)
 
 
 def pages() -> list[Page]:
