@@ -6,7 +6,6 @@ transform by one matrix per index, so every rank has natural parity.
 
 from typing import Any
 
-from cartesian.kernels.edge_lanes import run
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.programs.reducible import DirectionMessage, RankPowers, components
 
@@ -53,6 +52,8 @@ def direction_message(
     _check("features", features, (edges.nodes, components(program.rank) * program.channels), features)
     _check("directions", directions, (rows, 3), features)
     _check("weights", weights, (rows, program.weights * program.channels), features)
+    from cartesian.kernels.edge_lanes import run
+
     return run(program.text, [weights, features, directions], edges)[0]
 
 
@@ -75,6 +76,8 @@ def rank_powers(program: RankPowers, features: Any) -> Any:
         array([[ 2.,  4., 25.,  0.,  0.,  3.,  6.,  4.,  8.]])
     """
     _check("features", features, (features.shape[0], components(program.rank) * program.channels), features)
+    from cartesian.kernels.edge_lanes import run
+
     return run(program.text, [features], None)[0]
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from cartesian.kernels.arrays import constant, namespace
-from cartesian.kernels.edge_lanes import run
 from cartesian.kernels.edges import Edges
 from cartesian.programs.splines import Spline
 from cartesian.tables.lookup import made_once
@@ -78,6 +77,8 @@ def spline(coefficients: Any, places: Any) -> Any:
         points = xp.arange(len(places), device=places.device)
     within = (places - intervals)[:, None]
     edges = Edges(intervals, points, points, points[:1], last + 1)
+    from cartesian.kernels.edge_lanes import run
+
     return run(
         Spline(coefficients.shape[1] // 4).text,
         [coefficients, within.astype(places.dtype) if xp is np else within],
