@@ -29,7 +29,7 @@ MODES = ("inference", "training")
 PAIRS = {
     "MACE": ("tabulated", "mace"),
     "NequIP": ("tabulated", "nequip"),
-    "TensorNet": ("torchmd",),
+    "TensorNet": ("tabulated", "torchmd"),
     "HotPP": ("tabulated", "plain"),
     "ICTP": ("tabulated",),
     "BOTNet": (),
@@ -90,7 +90,7 @@ def main(pythons: Mapping[str, str]) -> list[Row]:
 
 
 def _compare(
-    model: str, libraries: Sequence[str], pythons: Mapping[str, str], system: str, path: str, rounds: int = 7
+    model: str, libraries: Sequence[str], pythons: Mapping[str, str], system: str, path: str, rounds: int = 5
 ) -> list[Row]:
     samples: dict[tuple[str, str], list[float]] = {}
     memory, facts = {}, {}

@@ -1,17 +1,22 @@
 """Timing side by side: the candidates take turns, so that noise of the machine hits all alike.
 
 Times are CPU times of the process with one thread, which other work on the machine does not stretch, and
-wall times with more.
+wall times with more and on a GPU, which is waited for.
 """
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
+
+from benchmarks.elsewhere import Distant
+
+Clock = Callable[[], float]
+Run = Callable[[], Any] | Distant
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,13 @@ class Case:
         return torch.autograd.grad(out, leaves, torch.ones_like(out), allow_unused=True)
 
     def train(self) -> Any:
-        """A step of force training: the gradient of the squared gradient with respect to positions."""
+        """A step of force training: the gradient of half the squared gradient with respect to positions."""
         leaves = list(self.leaves.values())
         out = self.function(*leaves)
         geometry = [self.leaves[name] for name in self.positions]
         forces = torch.autograd.grad(out, geometry, torch.ones_like(out), create_graph=True)
-        loss = torch.stack([force.square().sum() for force in forces]).sum()
-        return torch.autograd.grad(loss, leaves, allow_unused=True)
+        # The gradient of half a square is what is squared: nothing of the loss is timed or held in memory.
+        return torch.autograd.grad(forces, leaves, [f.detach() for f in forces], allow_unused=True)
 
     def modes(self) -> dict[str, Callable[[], Any]]:
         """What can be timed, by name."""
@@ -59,62 +64,108 @@ class Case:
 
 
 def leaf(*shape: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
-    """Normal random numbers that want a gradient."""
+    """Normal random numbers that want a gradient, on torch's default device."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+    numbers = torch.randn(*shape, generator=generator, dtype=torch.float64, device="cpu")
+    return numbers.to(torch.get_default_device(), dtype).requires_grad_()
 
 
 def interleaved(
-    runs: dict[str, Callable[[], Any]], seconds: float = 1.0, rounds: int = 7
+    runs: Mapping[str, Run],
+    seconds: float = 1.0,
+    rounds: int = 7,
+    device: torch.device | str = "cpu",
 ) -> dict[str, float]:
-    """Median milliseconds of each, taking turns for at least `rounds` rounds and `seconds` seconds each."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    """Median milliseconds of each, taking turns for at least `rounds` rounds and `seconds` seconds each.
+
+    Who takes ten times as long as that is run three times.
+    """
+    elapsed = partial(_elapsed, clock=_clock(torch.device(device)))
     inner = {}
     for name, run in runs.items():
-        run()
-        start = clock()
-        run()
-        inner[name] = max(1, int(2e-3 / max(clock() - start, 1e-7)))
+        elapsed(run, 1)
+        inner[name] = max(1, int(2e-3 / max(elapsed(run, 1), 1e-7)))
     samples: dict[str, list[float]] = {name: [] for name in runs}
     spent = dict.fromkeys(runs, 0.0)
     while active := [
-        n for n in runs if len(samples[n]) < rounds or (spent[n] < seconds and len(samples[n]) < 50)
+        n
+        for n in runs
+        if (len(samples[n]) < rounds and not (spent[n] > 10 * seconds and len(samples[n]) >= 3))
+        or (spent[n] < seconds and len(samples[n]) < 50)
     ]:
         for name in active:
-            start = clock()
-            for _ in range(inner[name]):
-                runs[name]()
-            elapsed = clock() - start
-            spent[name] += elapsed
-            samples[name].append(1e3 * elapsed / inner[name])
-            if spent[name] > 10 * seconds and len(samples[name]) >= 3:
-                samples[name] += [statistics.median(samples[name])] * (rounds - len(samples[name]))
+            took = elapsed(runs[name], inner[name])
+            spent[name] += took
+            samples[name].append(1e3 * took / inner[name])
     return {name: statistics.median(times) for name, times in samples.items()}
+
+
+def on_threads(
+    run: Callable[[], Any], counts: tuple[int, ...] = (1, 2), rounds: int = 30
+) -> dict[int, float]:
+    """Least milliseconds of wall time on each number of threads, in turns.
+
+    The least and not the median: other work on the machine takes a core from two threads more often than
+    from one.
+    """
+    least = dict.fromkeys(counts, float("inf"))
+    before = torch.get_num_threads()
+    try:
+        for _ in range(rounds):
+            for count in counts:
+                torch.set_num_threads(count)
+                run()
+                start = time.perf_counter()
+                run()
+                least[count] = min(least[count], 1e3 * (time.perf_counter() - start))
+    finally:
+        torch.set_num_threads(before)
+    return least
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What one core can do: bytes per second from memory, multiply-adds per second."""
+    """What one core, or a GPU, can do: bytes per second from memory, multiply-adds per second."""
 
     bandwidth: float
     multiply_adds: dict[torch.dtype, float]
 
 
-def machine() -> Machine:
+def machine(device: torch.device | str = "cpu") -> Machine:
     """Measure both: a long sum for the memory, a matrix product for the arithmetic."""
-    numbers = torch.ones(64 * 2**20)
+    device = torch.device(device)
+    fastest = partial(_fastest, clock=_clock(device))
+    size = 1024 if device.type == "cpu" else 8192
+    numbers = torch.ones(size * 2**16, device=device)
     rates = {}
     for dtype in (torch.float32, torch.float64):
-        matrix = torch.ones(1024, 1024, dtype=dtype)
-        rates[dtype] = 1024**3 / _fastest(partial(torch.matmul, matrix, matrix))
-    return Machine(4 * len(numbers) / _fastest(numbers.sum), rates)
+        matrix = torch.ones(size, size, dtype=dtype, device=device)
+        rates[dtype] = size**3 / fastest(partial(torch.matmul, matrix, matrix))
+    return Machine(4 * len(numbers) / fastest(numbers.sum), rates)
 
 
-def _fastest(run: Callable[[], Any], times: int = 10) -> float:
-    run()
-    best = float("inf")
+def _fastest(run: Callable[[], Any], clock: Clock, times: int = 10) -> float:
+    _elapsed(run, 1, clock)
+    return min(_elapsed(run, 1, clock) for _ in range(times))
+
+
+def _elapsed(run: Run, times: int, clock: Clock) -> float:
+    """Seconds of some runs; of a run in another process, those that it says."""
+    if isinstance(run, Distant):
+        return run.seconds(times)
+    start = clock()
     for _ in range(times):
-        start = time.process_time()
         run()
-        best = min(best, time.process_time() - start)
-    return best
+    return clock() - start
+
+
+def _clock(device: torch.device) -> Clock:
+    """Seconds: of the processor on one core, of the wall on several, of the wall on a GPU that is done."""
+
+    def done() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    if device.type == "cuda":
+        return done
+    return time.process_time if torch.get_num_threads() == 1 else time.perf_counter

@@ -111,8 +111,8 @@ def write_report(
         figure.savefig(run / f"{name}.png")
     page = Page("A potential from 360 small molecules")
     page.text(
-        "HotPP, trained on energies, forces, dipoles and polarizabilities of water, formaldehyde and methanol "
-        "in Hartree-Fock (def2-SVP), and evaluated on structures from other trajectories."
+        "HotPP, trained on energies, forces, dipoles and polarizabilities of water, formaldehyde and "
+        "methanol in Hartree-Fock (def2-SVP), and evaluated on structures from other trajectories."
     )
     page.heading("Errors on held-out structures")
     columns = ("structures", *ERROR_COLUMNS[1:])

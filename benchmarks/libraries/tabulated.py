@@ -11,4 +11,4 @@ def _make(name: str, system: Arrays) -> Subject:
     return ours.make(name, system, tables=True)
 
 
-MODELS = {name: partial(_make, name) for name in ("MACE", "NequIP", "HotPP", "ICTP")}
+MODELS = {name: partial(_make, name) for name in ("MACE", "NequIP", "TensorNet", "HotPP", "ICTP")}

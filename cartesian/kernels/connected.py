@@ -1,12 +1,12 @@
 r"""Fully connected products by matrix products, path by path, in tiles that stay in the cache.
 
-With $r$ the leg whose components are the rows of the matrix product, $p$ and $q$ the other two legs, and channels
-$R, P, Q$, every path is one of
+With $r$ the leg whose components are the rows of the matrix product, $p$ and $q$ the other two legs, and
+channels $R, P, Q$, every path is one of
 
 $$T_{nr,PQ} = \sum_{pq} C_{pqr}\, x_{npP}\, y_{nqQ}, \qquad B_{nr,PQ} = \sum_R z_{nrR}\, W_{R,PQ},$$
 
-where $T$ times $W$ gives leg $r$, $T$ times $z$ the weights, and $B$ summed with the couplings and one of $x, y$ the
-other leg. A tile holds some of the channels $P$, so that each weight is read once for hundreds of rows.
+where $T$ times $W$ gives leg $r$, $T$ times $z$ the weights, and $B$ summed with the couplings and one of
+$x, y$ the other leg. A tile holds some of the channels $P$, so that each weight is read once for hundreds of rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,11 +61,12 @@ def _others(path: ConnectedPath) -> tuple[int, int]:
 
 
 def _add_path(path: ConnectedPath, blocks: Sequence[Any], omitted: int, scratch: Any, width: int) -> None:
-    """One path on some rows; `blocks` are the weights `(u, v, w)` and the legs `(rows, components, channels)`."""
+    """One path on some rows; `blocks`: weights `(u, v, w)` and legs `(rows, components, channels)`."""
     r, (p, q) = path.reduced, _others(path)
     table, xp = path.table.transpose(r - 1, p - 1, q - 1), namespace(scratch)
-    rows, total = len(blocks[r]) * len(table), None
-    reduced = None if omitted == r else blocks[r].reshape(rows, -1)
+    rows = len(blocks[r]) * len(table)
+    total: Any = None
+    reduced: Any = None if omitted == r else blocks[r].reshape(rows, -1)
     for part, tile, weights in _tiles(path, blocks, scratch, width):
         x, y, matrix = blocks[p][:, :, part], blocks[q], tile.reshape(rows, -1)
         if omitted in (WEIGHTS, r):

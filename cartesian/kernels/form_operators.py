@@ -1,6 +1,7 @@
-"""Forms with shared weights in torch: the operator `cartesian::form`, and an autograd function that does without it.
+"""Forms with shared weights in torch: the operator `cartesian::form`, and an autograd function.
 
-The operator is for graphs that are compiled or exported; calling it takes torch as long as a small matrix product.
+The operator is for graphs that are compiled or exported; calling it takes as long as a small matrix product, which
+the function does without.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cartesian.kernels.forms import evaluate, lengths
+from cartesian.kernels.form_values import evaluate, lengths
 from cartesian.kernels.watched import is_differentiated, is_recorded
 
 
@@ -18,7 +19,7 @@ def run(text: str, operands: Sequence[Tensor], omitted: int) -> Tensor:
     if is_recorded(operands):
         return form(text, list(operands), omitted)
     if is_differentiated(operands):
-        result: Tensor = _Form.apply(text, omitted, *operands)
+        result: Tensor = _Form.apply(text, omitted, *operands)  # type: ignore[no-untyped-call]
         return result
     return evaluate(text, operands, omitted)
 
@@ -35,7 +36,9 @@ def _(text: str, operands: Sequence[Tensor], omitted: int) -> Tensor:
     return operands[0].new_empty((operands[-1].shape[0], size) if omitted else (size,))
 
 
-def _gradient(way: Any, text: str, operands: Sequence[Tensor], omitted: int, number: int, cotangent: Tensor) -> Tensor:
+def _gradient(
+    way: Any, text: str, operands: Sequence[Tensor], omitted: int, number: int, cotangent: Tensor
+) -> Tensor:
     """With respect to one operand: the cotangent stands on the leg that was left out."""
     legs: list[Tensor | None] = list(operands)
     legs.insert(omitted, cotangent)
@@ -106,7 +109,10 @@ class _Form(torch.autograd.Function):
         results = [
             run(
                 text,
-                [x if dim is None else x.select(dim, k) for x, dim in zip(operands, in_dims[2:], strict=True)],
+                [
+                    x if dim is None else x.select(dim, k)
+                    for x, dim in zip(operands, in_dims[2:], strict=True)
+                ],
                 omitted,
             )
             for k in range(info.batch_size)

@@ -22,7 +22,7 @@ def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
     parts, sides = _parts(form), (form.irreps, form.out)
     forward = omitted == OUT
     source, target = sides if forward else sides[::-1]
-    result = _empty(given, (len(given), target.dim))
+    result = _empty(given, (given.shape[0], target.dim))
     blocks, made, filled = _blocks(given, source), _blocks(result, target), set()
     for part in parts:
         matrix = weights[part.weights].reshape(part.shape)
@@ -60,7 +60,7 @@ def _empty(like: Any, shape: tuple[int, ...]) -> Any:
 def _blocks(rows: Any, irreps: Irreps) -> list[Any]:
     """Views `(components, rows, channels)` of every block."""
     return [
-        rows[:, part].reshape(len(rows), block.irrep.dim, block.channels).swapaxes(0, 1)
+        rows[:, part].reshape(rows.shape[0], block.irrep.dim, block.channels).swapaxes(0, 1)
         for part, block in zip(irreps.slices, irreps, strict=True)
     ]
 
@@ -73,5 +73,5 @@ def _multiply(left: Any, right: Any, out: Any, add: bool) -> None:
     elif left.ndim == 2:
         out.addmm_(left, right) if add else xp.mm(left, right, out=out)
     else:
-        many = right.expand(len(left), *right.shape)
+        many = right.expand(left.shape[0], *right.shape)
         out.baddbmm_(left, many) if add else xp.bmm(left, many, out=out)

@@ -1,8 +1,9 @@
 """Straight-line programs on rows in torch, differentiable to any order.
 
-Harmonics of a few thousand vectors take less time than torch needs to call an operator that is written in Python. So
-there are two ways to the same code: the operator `cartesian::rows` for graphs that are compiled or exported,
-and an autograd function for everything else, transformations of functions and forward derivatives included.
+Harmonics of a few thousand vectors take less time than torch needs to call an operator that is written in
+Python. So there are two ways to the same code: the operator `cartesian::rows` for graphs that are compiled or
+exported, and an autograd function for everything else, transformations of functions and forward derivatives
+included.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ def run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
     if is_recorded(operands):
         return list(rows(program, operands))
     if is_differentiated(operands):
-        return list(_Rows.apply(program, *operands))
+        return list(_Rows.apply(program, *operands))  # type: ignore[no-untyped-call]
     return _run(program, operands)
 
 
@@ -91,7 +92,7 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, ...]:
-        """Forward derivatives: the gradient is linear in the cotangents, and its transpose is what is asked for."""
+        """Forward derivatives: the transpose of the gradient, which is linear in the cotangents."""
         operands, given = ctx.saved_tensors, [tangent for tangent in tangents if tangent is not None]
         wanted = " ".join(str(i) for i, tangent in enumerate(tangents) if tangent is not None)
         zeros = [operands[0].new_zeros((operands[0].shape[0], length)) for length in lengths(ctx.program)]
@@ -109,4 +110,4 @@ class _Rows(torch.autograd.Function):
         ]
         outputs = run(program, [array.flatten(0, 1) for array in batched])
         sizes = batched[0].shape[:2]
-        return tuple(array.unflatten(0, sizes) for array in outputs), (0,) * len(outputs)
+        return tuple(array.reshape(*sizes, -1) for array in outputs), (0,) * len(outputs)

@@ -1,8 +1,8 @@
 r"""C source of a straight-line program on rows of numbers that have no channels.
 
 One register holds one component of as many rows as it has lanes. Rows lie in memory one after the other,
-so a tile of rows is transposed on its way in and on its way out, in registers: with $n$ lanes, $\log_2 n$ rounds of
-exchanges between pairs of them. Nothing but operands and outputs touches memory.
+so a tile of rows is transposed on its way in and on its way out, in registers: with $n$ lanes, $\log_2 n$
+rounds of exchanges between pairs of them. Nothing but operands and outputs touches memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +14,15 @@ from cartesian.programs.lanes import Lanes
 
 _TILES = 32  # tiles of rows that one thread takes at a time
 
-# Smallest normal number, squares that are safe, root, integer of the same size, and how many fit into 128 bits.
+# Smallest normal number, bounds of safe squares, root, integer of the same size, how many fit into 128 bits.
 _SCALARS = {
     "float": ("0x1p-126f", "0x1p-96f", "0x1p120f", "__builtin_sqrtf", "int32_t", 4),
     "double": ("0x1p-1022", "0x1p-960", "0x1p1000", "__builtin_sqrt", "int64_t", 2),
 }
 
 _INVERSE = """
-/* 1/|r| through the largest component, so that no square leaves the range; 0 for the zero vector and for vectors
-   too short for it. */
+/* 1/|r| through the largest component, so that no square leaves the range; 0 for the zero vector and for
+   vectors too short for it. */
 static V careful_inverse(const V x, const V y, const V z)
 {
     V result;
@@ -62,7 +62,11 @@ _EXCHANGE = """\
 #define PLAIN(...) __VA_ARGS__
 #define APPLY(macro, ...) macro(__VA_ARGS__)
 #define EXCHANGE(a, b, low, high) \\
-    do { const V p = a, q = b; a = APPLY(CHOOSE, p, q, PLAIN low); b = APPLY(CHOOSE, p, q, PLAIN high); } while (0)
+    do { \\
+        const V p = a, q = b; \\
+        a = APPLY(CHOOSE, p, q, PLAIN low); \\
+        b = APPLY(CHOOSE, p, q, PLAIN high); \\
+    } while (0)
 #define SWAP(a, b) do { const V p = a; a = b; b = p; } while (0)
 """
 
@@ -171,9 +175,7 @@ def _run(program: Lanes) -> str:
         f"memcpy({name}, {array} + first * {n}, count * {n} * sizeof(T));" for array, name, n in inputs
     ]
     copies += [f"T {name}[LANES * {n}];" for _, name, n in outputs]
-    back = [
-        f"memcpy({array} + first * {n}, {name}, count * {n} * sizeof(T));" for array, name, n in outputs
-    ]
+    back = [f"memcpy({array} + first * {n}, {name}, count * {n} * sizeof(T));" for array, name, n in outputs]
     return _RUN.format(
         operands=_lines(f"V {name}[{n}]; load_rows({array}, {name}, {n});" for array, name, n in inputs),
         body=_lines(_body(program)),
@@ -254,5 +256,7 @@ def _exchange(a: int, b: int, masks: Sequence[Sequence[int]]) -> Iterator[str]:
 def _spread(lanes: int, mask: str) -> list[int]:
     """A choice of four numbers of two registers, `0123` and `abcd`, in each 128 bits."""
     return [
-        4 * quad + (int(c) if c.isdigit() else lanes + "abcd".index(c)) for quad in range(lanes // 4) for c in mask
+        4 * quad + (int(c) if c.isdigit() else lanes + "abcd".index(c))
+        for quad in range(lanes // 4)
+        for c in mask
     ]

@@ -1,9 +1,9 @@
 r"""C source of what stands beside the matrix products of a fully connected product.
 
-Row by row, couplings $C_{abr}$ are folded with one factor, $K_{ra,Q} = \sum_b C_{abr}\, y_{bQ}$, which fits into the
-nearest cache. `outer` multiplies it with the other factor, `fold` sums it with a tile of a matrix product over the
-channels $Q$ along the rows of the tile, `fold_across` over the channels $P$ across them. The number of components $a$
-is a constant of the source, so that sums stay in registers.
+Row by row, couplings $C_{abr}$ are folded with one factor, $K_{ra,Q} = \sum_b C_{abr}\, y_{bQ}$, which fits
+into the nearest cache. `outer` multiplies it with the other factor, `fold` sums it with a tile of a matrix
+product over the channels $Q$ along the rows of the tile, `fold_across` over the channels $P$ across them. The
+number of components $a$ is a constant of the source, so that sums stay in registers.
 """
 
 from functools import cache
@@ -45,9 +45,9 @@ INLINE void outer_rows(const T *x, const int64_t ld, const T *K, T *out, const i
     }}
 }}
 
-/* out: (A, P), sums of K: (R, A, Q) with a tile (R, P, Q) along the rows of the tile; `m` of them at a time. */
-INLINE void fold_rows(const T *K, const T *tile, T *out, const int64_t ld, const int R, const int P, const int Q,
-                      const int m)
+/* out: (A, P), sums of K: (R, A, Q) with a tile (R, P, Q) along the rows of the tile, `m` of them. */
+INLINE void fold_rows(const T *K, const T *tile, T *out, const int64_t ld, const int R, const int P,
+                      const int Q, const int m)
 {{
     V sum[SUMS][A];
     UNROLL
@@ -137,7 +137,8 @@ void fold_across(int64_t rows, const T *table, int R, int B, int P, int Q, const
         const T *const own = tile + n * R * P * Q;
         T *const to = out + n * out_step;
         int q = 0;
-        for (; q + SUMS * LANES <= Q; q += SUMS * LANES) fold_columns(K, own + q, to + q, out_ld, R, P, Q, SUMS);
+        for (; q + SUMS * LANES <= Q; q += SUMS * LANES)
+            fold_columns(K, own + q, to + q, out_ld, R, P, Q, SUMS);
         for (; q < Q; q += LANES) fold_columns(K, own + q, to + q, out_ld, R, P, Q, 1);
     }}
 }}

@@ -1,7 +1,7 @@
 r"""What stands beside the matrix products of a fully connected product, on tiles of rows.
 
-With $C$ of axes $(r, a, b)$, factors $x$: `(rows, a, P)` and $y$: `(rows, b, Q)`, and a tile $T$: `(rows, r, P, Q)`.
-On the CPU these are generated C, elsewhere small matrix products.
+With $C$ of axes $(r, a, b)$, factors $x$: `(rows, a, P)` and $y$: `(rows, b, Q)`, and a tile $T$:
+`(rows, r, P, Q)`. On the CPU these are generated C, elsewhere small matrix products.
 """
 
 import ctypes

@@ -20,6 +20,10 @@ def is_recorded(operands: Sequence[Tensor]) -> bool:
 def is_differentiated(operands: Sequence[Tensor]) -> bool:
     """Whether derivatives are wanted, backwards or forwards, or functions of tensors are transformed."""
     return torch._C._are_functorch_transforms_active() or any(
-        (array.requires_grad and torch.is_grad_enabled()) or unpack_dual(array).tangent is not None
-        for array in operands
+        (array.requires_grad and torch.is_grad_enabled()) or _tangent(array) is not None for array in operands
     )
+
+
+def _tangent(array: Tensor) -> Tensor | None:
+    tangent: Tensor | None = unpack_dual(array).tangent  # type: ignore[no-untyped-call]
+    return tangent

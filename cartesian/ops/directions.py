@@ -118,7 +118,7 @@ def chain_weights(chain: Chain, weights: Any) -> Any:
 def _run_chain(chain: Chain, features: Any, directions: Any, weights: Any, edges: Edges) -> Any:
     from cartesian.kernels.edge_lanes import run
 
-    rows = len(edges.senders)
+    rows = edges.senders.shape[0]
     given = {
         "weights": (weights, (rows, chain.weights * chain.channels)),
         "features": (features, (edges.nodes, chain.program.row(LEFT))),

@@ -1,7 +1,7 @@
 """Harmonics of many vectors: the STF tensors of their directions, all degrees at once.
 
-The recursion is that of `cartesian.programs.harmonics`. On the CPU it runs as one pass of generated C, elsewhere
-degree by degree on whole rows of numbers.
+The recursion is that of `cartesian.programs.harmonics`. On the CPU it runs as one pass of generated C,
+elsewhere degree by degree on whole rows of numbers.
 """
 
 from math import prod

@@ -3,11 +3,11 @@ r"""Equivariant linear maps: channels of equal irreps are mixed, components are 
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from cartesian.kernels import forms
-from cartesian.kernels.arrays import as_array
-from cartesian.programs.mixing import Mixing as Mixing
-from cartesian.programs.mixing import linear_map
-from cartesian.programs.mixing import mixings as mixings
+from cartesian.kernels.arrays import as_array, namespace
+from cartesian.programs.mixing import describe, linear_map
 from cartesian.spec import Irreps
 
 
@@ -31,11 +31,13 @@ def linear(features: Any, weights: Any, irreps: Irreps | str, out: Irreps | str)
         ValueError: If features or weights have another length than the irreps ask for.
 
     Examples:
-        >>> import numpy as np
         >>> linear(np.array([1.0, 2.0, 3.0]), np.array([10.0]), "1o", "1o + 0e")
         array([10., 20., 30.,  0.])
     """
-    features, (text, lengths) = as_array(features), linear_map(irreps, out)
+    features = as_array(features)
+    xp = namespace(features, weights)
+    compiling = xp is not np and xp.compiler.is_compiling()
+    text, lengths = describe(Irreps(irreps), Irreps(out)) if compiling else linear_map(irreps, out)
     if features.shape[-1] != lengths[1]:
         raise ValueError(f"features of {Irreps(irreps)} have length {lengths[1]}, not {features.shape[-1]}")
     if tuple(weights.shape) != lengths[:1]:

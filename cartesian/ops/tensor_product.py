@@ -32,7 +32,8 @@ def tensor_product(program: TensorProduct, left: Any, right: Any, weights: Any) 
     Examples:
         >>> from cartesian.programs.tensor_product import tensor_product as build
         >>> program = build("1o", "1o", "1e", "uvw", "natural")
-        >>> tensor_product(program, np.array([[1.0, 0, 0]]), np.array([[0, 1.0, 0]]), np.array([2.0]))  # 2 x × y
+        >>> x, y = np.array([[1.0, 0, 0]]), np.array([[0, 1.0, 0]])
+        >>> tensor_product(program, x, y, np.array([2.0]))  # 2 x × y
         array([[0., 0., 2.]])
     """
     shape = (program.weights,)
@@ -57,7 +58,7 @@ def tensor_product(program: TensorProduct, left: Any, right: Any, weights: Any) 
 
 
 def _all_rows(weights: Any, rows: Any) -> Any:
-    return namespace(weights).broadcast_to(weights, (len(rows), len(weights)))
+    return namespace(weights).broadcast_to(weights, (rows.shape[0], weights.shape[0]))
 
 
 def _ones(count: int, like: Any) -> Any:

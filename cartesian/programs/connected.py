@@ -4,9 +4,9 @@ $$F(W, x, y, z) = \sum_p \sum_n \sum_{abo} C^p_{abo} \sum_{uvw} W^p_{uvw}\, x_{n
 
 The product is the form with $z$ left out, its gradients are the form with one of the other legs left out.
 
-**Order of sums.** Two of the three sums over channels are one matrix product, whose rows are the components of one
-leg: $T_{no,uv} = \sum_{ab} C_{abo}\, x_{nau}\, y_{nbv}$ times $W_{uv,w}$, and likewise with the roles of the legs
-exchanged. The leg with the fewest components is the cheapest, and serves for the product and all its gradients.
+**Order of sums.** Two of the three sums over channels are one matrix product, whose rows are the components of
+one leg: $T_{no,uv} = \sum_{ab} C_{abo}\, x_{nau}\, y_{nbv}$ times $W_{uv,w}$, and likewise with the roles of the
+legs exchanged. The leg with the fewest components is the cheapest, for the product and for all its gradients.
 """
 
 from fractions import Fraction
@@ -48,7 +48,7 @@ class ConnectedPath(NamedTuple):
 
     @property
     def reduced(self) -> int:
-        """Leg whose components are rows of the matrix product: 1, 2 or 3; the last one if there is a choice."""
+        """Leg whose components are rows of the matrix product, 1, 2 or 3; if possible the last one."""
         return max((LEFT, RIGHT, OUT), key=lambda leg: (-self.degrees[leg - 1], leg != RIGHT, leg))
 
     @property

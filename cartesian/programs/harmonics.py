@@ -78,7 +78,9 @@ def _record(text: str, harmonics: Harmonics) -> Lanes:
     def times(*factors: int) -> int:
         product = one
         for factor in factors:
-            product = factor if product == one else product if factor == one else record("mul", product, factor)
+            product = (
+                factor if product == one else product if factor == one else record("mul", product, factor)
+            )
         return product
 
     def numbers(table: np.ndarray) -> list[int]:

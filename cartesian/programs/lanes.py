@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 Instruction = tuple[str, int, int]
-"""("load", operand, component), ("const", number, 0), ("inverse", operand, 0), ("add", i, j) or ("mul", i, j).
+"""("load", operand, component), ("const", number, 0), ("inverse", operand, 0), ("add", i, j), ("mul", i, j).
 
 i and j are earlier. "inverse" is the inverse length of an operand of three components, 0 for the zero vector.
 """

@@ -5,10 +5,10 @@ $$F(w, x, z) = \sum_{no} \sum_{cc'} w_{cc'}\, x_{noc}\, z_{noc'}$$
 The map is the form with $z$ left out, its gradients are the form with $w$ or with $x$ left out.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from cartesian.spec import Irreps
-from cartesian.tables.lookup import made_once
 
 WEIGHTS, FEATURES, OUT = range(3)
 
@@ -62,7 +62,7 @@ class LinearMap(NamedTuple):
     @property
     def text(self) -> str:
         """One line that `parse` reads."""
-        return f"linear;{self.irreps};{self.out}"
+        return linear_map(self.irreps, self.out)[0]
 
     @classmethod
     def parse(cls, text: str) -> "LinearMap":
@@ -71,8 +71,18 @@ class LinearMap(NamedTuple):
         return cls(Irreps(irreps), Irreps(out))
 
 
-@made_once
+@cache
 def linear_map(irreps: Irreps | str, out: Irreps | str) -> tuple[str, tuple[int, int, int]]:
     """Text and lengths of a linear map."""
-    form = LinearMap(Irreps(irreps), Irreps(out))
-    return form.text, form.lengths
+    return describe(Irreps(irreps), Irreps(out))
+
+
+def describe(irreps: Irreps, out: Irreps) -> tuple[str, tuple[int, int, int]]:
+    """The same, anew: compilers look through it even if the irreps are made inside what they compile."""
+    text = "linear"
+    for side in (irreps, out):
+        text += ";"
+        for k, block in enumerate(side.blocks):
+            parity = "e" if block.irrep.parity == 1 else "o"
+            text += f"{'+' if k else ''}{block.channels}x{block.irrep.degree}{parity}"
+    return text, LinearMap(irreps, out).lengths

@@ -7,8 +7,8 @@ r"""Tensor products in the modes that tell which channels meet, and which of the
 | uuw | $z_{w} = \sum_u w_{uw}\, x_u \otimes y_u$ |
 | uvw | $z_{w} = \sum_{uv} w_{uvw}\, x_u \otimes y_v$ |
 
-A path couples two blocks. In uuu and uvu every path has channels of its own in the result; in uuw and uvw paths into one
-block are summed. The letters are those of e3nn.
+A path couples two blocks. In uuu and uvu every path has channels of its own in the result; in uuw and uvw paths
+into one block are summed. The letters are those of e3nn.
 """
 
 from fractions import Fraction
@@ -69,10 +69,10 @@ def tensor_product(
     """The tensor product over all paths from `left` and `right` to irreps of `out`.
 
     Args:
-        left, right: What is multiplied. Modes uuu and uuw couple blocks with equal numbers of channels; uvu takes each
-            irrep of `right` once.
-        out: What comes out. In modes uuu and uvu its channels follow from those of `left`: only irreps matter, and
-            `None` takes all.
+        left, right: What is multiplied. Modes uuu and uuw couple blocks with equal numbers of channels; uvu
+            takes each irrep of `right` once.
+        out: What comes out. In modes uuu and uvu its channels follow from those of `left`: only irreps matter,
+            and `None` takes all.
         mode: Which channels meet.
         normalization: "component" scales couplings so that components of variance 1 give such components;
             "natural" leaves them.
@@ -88,15 +88,21 @@ def tensor_product(
     if mode == "uvw":
         assert wanted is not None
         form = connected(left, right, wanted, normalization)
-        return TensorProduct(mode, left, right, wanted, normalization, form.lengths[0], None, None, form, form.text)
+        return TensorProduct(
+            mode, left, right, wanted, normalization, form.lengths[0], None, None, form, form.text
+        )
     if mode == "uvu":
         program, mixing = _left_channels(left, right, wanted, normalization)
         made, count = program.form.legs[3].irreps, mixing.lengths[0]
-        return TensorProduct(mode, left, right, made, normalization, count, program, mixing, None, mixing.text)
+        return TensorProduct(
+            mode, left, right, made, normalization, count, program, mixing, None, mixing.text
+        )
     program = product(left, right, wanted, "separate", normalization)
     products = program.form.legs[3].irreps
     if mode == "uuu":
-        return TensorProduct(mode, left, right, products, normalization, program.row(0), program, None, None, "")
+        return TensorProduct(
+            mode, left, right, products, normalization, program.row(0), program, None, None, ""
+        )
     assert wanted is not None
     mixing = LinearMap(products, wanted)
     count = mixing.lengths[0]
@@ -106,7 +112,7 @@ def tensor_product(
 def _left_channels(
     left: Irreps, right: Irreps, wanted: Irreps | None, normalization: Normalization
 ) -> tuple[Program, LinearMap]:
-    """Mode uvu: the right side mixed to the channels of the left, anew for every path, then multiplied with it."""
+    """Mode uvu: the right side mixed to the channels of the left for every path, then multiplied with it."""
     if len({block.irrep for block in right}) < len(right):
         raise ValueError(f"mode 'uvu' takes each irrep on the right once, not {right}; simplify() joins them")
     found = sorted(

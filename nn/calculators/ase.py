@@ -1,12 +1,13 @@
 """A calculator for ASE: energies, forces, stress and every further result of a model, or of several."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import torch
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartesian.nn.calculators.committee import Committee
 from cartesian.nn.calculators.moving_graph import MovingGraph
@@ -14,6 +15,8 @@ from cartesian.nn.calculators.source import Model, check_finite, open_model, str
 from cartesian.nn.heads.forces import Potential
 from cartesian.nn.heads.outputs import parse_targets
 
+PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress")
+"""Of any model."""
 OF_ATOMS = ("energies", "energies_deviation", "forces", "forces_deviation")
 
 
@@ -52,8 +55,6 @@ class ASE(Calculator):
         (3, 3)
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
-
     def __init__(
         self,
         model: Model | Sequence[Model],
@@ -62,8 +63,8 @@ class ASE(Calculator):
         dtype: torch.dtype | None = None,
         skin: float = 0.5,
     ) -> None:
-        super().__init__()
-        models = model if isinstance(model, (list, tuple)) else [model]
+        super().__init__()  # type: ignore[no-untyped-call]
+        models: Sequence[Model] = [model] if isinstance(model, (str, Path, nn.Module)) else model
         self.sources = [open_model(entry, device, dtype) for entry in models]
         self.members = [source.model for source in self.sources]
         cutoffs = sorted({source.cutoff for source in self.sources})
@@ -74,8 +75,7 @@ class ASE(Calculator):
         self.potential = Potential(first.model) if len(self.members) == 1 else Committee(self.members)
         self.potential.eval()
         self._atomic = {*OF_ATOMS}
-        # An attribute of this calculator: what there is depends on the model.
-        self.implemented_properties = list(type(self).implemented_properties)
+        self.implemented_properties = [*PROPERTIES]
         for target in parse_targets(getattr(first.model.config, "targets", ())):
             self.implemented_properties.append(target.name)
             if target.pool == "none":
@@ -91,7 +91,7 @@ class ASE(Calculator):
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill `results` for a structure."""
-        super().calculate(atoms, list(properties), list(system_changes))
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         atoms = self.atoms
         has_volume = bool(atoms.cell.rank == 3)
         if "stress" in properties and not has_volume:
@@ -119,7 +119,7 @@ class ASE(Calculator):
         self.results = {key: self._own(key, value) for key, value in found.items()}
         self.results["free_energy"] = self.results["energy"]
         if "stress" in self.results:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(self.results["stress"])
+            self.results["stress"] = full_3x3_to_voigt_6_stress(self.results["stress"])  # type: ignore[no-untyped-call]
 
     def _own(self, name: str, value: Tensor) -> Any:
         """The result of the only system there is."""

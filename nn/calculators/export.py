@@ -17,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import UserError
 from torch._library.custom_ops import OPDEFS
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
@@ -69,7 +70,7 @@ def load_exported(path: str | Path, form: Form = "program") -> Exported:
     """The function in an exported file: `load_exported(path)(*inputs(graph))`."""
     if form == "program":
         return torch.export.load(Path(path)).module()
-    return torch._inductor.aoti_load_package(str(Path(path).absolute()))  # type: ignore[no-any-return]
+    return torch._inductor.aoti_load_package(str(Path(path).absolute()))
 
 
 def inputs(graph: Graph) -> tuple[Tensor, ...]:
@@ -84,6 +85,9 @@ def trace(source: Source, stress: bool = True, plain: bool = False) -> ExportedP
         source: The model.
         stress: Whether stress and virial are among the results.
         plain: Write the kernels of this package as operations of torch.
+
+    Raises:
+        ValueError: If the forward of the model fixes a number of atoms, edges or systems.
     """
     potential = Potential(source.model, stress).eval()
 
@@ -117,7 +121,14 @@ def trace(source: Source, stress: bool = True, plain: bool = False) -> ExportedP
     _own_constants(traced)
     nodes, edges, systems = Dim("nodes", min=2), Dim("edges", min=2), Dim("systems", min=2)
     sizes = (nodes, nodes, edges, edges, edges, systems, nodes, systems)
-    return torch.export.export(traced, example, dynamic_shapes=tuple({0: size} for size in sizes))
+    try:
+        return torch.export.export(traced, example, dynamic_shapes=tuple({0: size} for size in sizes))
+    except UserError as error:
+        raise ValueError(
+            f"{source.name} cannot be exported for any number of atoms: {str(error).splitlines()[0]} Its "
+            "forward takes a number of rows for a plain integer, as `len(tensor)` does; `tensor.shape[0]` is "
+            "right"
+        ) from error
 
 
 def _own_constants(traced: GraphModule) -> None:
@@ -174,6 +185,7 @@ def _compare(potential: Potential, exported: Exported, source: Source) -> None:
             deviation = float((found[name] - value).abs().max() / (1 + value.abs().max()))
             if not deviation <= limit:
                 raise ValueError(
-                    f"{name} of the exported model deviates by {deviation:.1e} for {graph}: {source.name} "
-                    "has a forward that depends on values or numbers of its inputs otherwise than by operations"
+                    f"{name} of the exported model deviates by {deviation:.1e} for {graph}: "
+                    f"{source.name} has a forward that depends on values or numbers of its inputs otherwise "
+                    "than by operations"
                 )

@@ -187,7 +187,7 @@ class _Fetch(torch.autograd.Function):
         return fetched.reshape(features.shape)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         flat = _flat(gradient)
         returned = torch.empty_like(flat)
         ctx.exchange.reverse_exchange(flat, returned, flat.shape[1])
@@ -308,4 +308,6 @@ def _on_cpu(source: Source) -> Iterator[nn.Module]:
 
 def _tensor(values: Any) -> Tensor:
     """What LAMMPS hands out: NumPy on the CPU, CuPy or DLPack on GPUs; shares its memory."""
-    return torch.as_tensor(values) if not hasattr(values, "__dlpack__") else torch.from_dlpack(values)
+    return (
+        torch.utils.dlpack.from_dlpack(values) if hasattr(values, "__dlpack__") else torch.as_tensor(values)
+    )

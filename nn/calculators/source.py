@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -71,12 +71,12 @@ def open_model(
     else:
         name, model = f"the model in {model}", load_model(model).to(device, dtype)
     found = next(model.parameters(), None)
-    config: object = model.config
+    settings: Any = model.config
     return Source(
         model.eval().requires_grad_(False),
         name,
-        float(config.cutoff),  # type: ignore[attr-defined]
-        atomic_numbers(config.elements),  # type: ignore[attr-defined]
+        float(settings.cutoff),
+        atomic_numbers(settings.elements),
         torch.get_default_dtype() if found is None else found.dtype,
         torch.device("cpu") if found is None else found.device,
     )

@@ -73,14 +73,15 @@ class TorchSim(Interface):
         positions = state.positions.detach().cpu().double().numpy()
         numbers, systems = state.atomic_numbers.cpu().numpy(), state.system_idx.cpu().numpy()
         while len(self._moving) < len(cells):
-            graph = MovingGraph(self.source.cutoff, self.skin, self._dtype, self._device)
-            self._moving.append(graph)
+            moving = MovingGraph(self.source.cutoff, self.skin, self._dtype, self._device)
+            self._moving.append(moving)
         graphs = []
         for k, cell in enumerate(cells):
             own = systems == k
             # Without periodicity TorchSim still has a cell, of which neighbours know nothing.
-            box = (cell, True) if state.pbc else (None, False)
-            graphs.append(self._moving[k].graph(positions[own], numbers[own], *box, name=f"system {k}"))
+            box, periodic = (cell, True) if state.pbc else (None, False)
+            system = (positions[own], numbers[own], box, periodic)
+            graphs.append(self._moving[k].graph(*system, name=f"system {k}"))
         graph = batch(graphs)
         results: dict[str, Tensor] = self.potential(graph)
         check_finite(results, graph, "the state")

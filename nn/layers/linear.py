@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cartesian.nn.layers.blocks import from_blocks, to_blocks
-from cartesian.ops.linear import linear, mixings
+from cartesian.ops.linear import linear
+from cartesian.programs.mixing import mixings
 from cartesian.spec import Irreps
 
 
@@ -20,14 +21,16 @@ class _Mixing(nn.Module):
         self.irreps, self.out = Irreps(irreps), Irreps(out)
         self.mixings = mixings(self.irreps, self.out)
         self.count = self.mixings[-1].weights.stop if self.mixings else 0
+        fans = [self.irreps.count(self.out[part.target].irrep) for part in self.mixings]
+        self.factors = [max(fan, 1) ** -0.5 for fan in fans]
+        self.sizes = [part.weights.stop - part.weights.start for part in self.mixings]
 
     def scaled(self, weight: Tensor) -> Tensor:
         """Parameters `(..., count)` divided by the root of their fan-in."""
-        parts = [
-            weight[..., part.weights] * max(self.irreps.count(self.out[part.target].irrep), 1) ** -0.5
-            for part in self.mixings
-        ]
-        return torch.cat(parts, dim=-1) if parts else weight
+        if len(set(self.factors)) < 2:
+            return weight * self.factors[0] if self.factors else weight
+        parts = zip(torch.split(weight, self.sizes, dim=-1), self.factors, strict=True)
+        return torch.cat([part * factor for part, factor in parts], dim=-1)
 
     def extra_repr(self) -> str:
         """The irreps."""
@@ -83,7 +86,7 @@ class SpeciesLinear(_Mixing):
         super().__init__(irreps, out)
         self.species = species
         # The outputs of all species side by side.
-        self.stacked = Irreps((species * block.channels, block.irrep) for block in self.out)
+        self.stacked = Irreps((species * block.channels, block.irrep) for block in self.irreps)
         self.weight = nn.Parameter(torch.randn(species, self.count))
 
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
@@ -91,19 +94,30 @@ class SpeciesLinear(_Mixing):
         weight = self.scaled(self.weight)
         if self.species == 1:
             return linear(features, weight[0], self.irreps, self.out)
-        # One product for all species, of which each atom keeps its own part.
-        columns = [
-            weight[:, part.weights].reshape(self.species, *part.shape).transpose(0, 1)
-            for part in self.mixings
-        ]
-        flat = torch.cat([part.flatten() for part in columns]) if columns else weight.flatten()
-        blocks = to_blocks(linear(features, flat, self.irreps, self.stacked), self.stacked)
-        kept = []
-        for block, target in zip(blocks, self.out, strict=True):
-            index = species[:, None, None, None].expand(-1, target.irrep.dim, 1, target.channels)
-            choices = block.reshape(*block.shape[:2], self.species, target.channels)
-            kept.append(choices.gather(2, index)[:, :, 0])
-        return from_blocks(kept)
+        if torch.compiler.is_compiling() or species.device.type != "cpu":
+            return self._masked(features, species, weight)
+        # Atoms of one species side by side: each is multiplied by its own matrices only.
+        order = torch.argsort(species)
+        counts = torch.bincount(species, minlength=self.species).tolist()
+        present = [z for z, count in enumerate(counts) if count] or [0]
+        blocks = to_blocks(features.index_select(0, order), self.irreps)
+        mixed = [features.new_zeros(features.shape[0], block.irrep.dim, block.channels) for block in self.out]
+        for part in self.mixings:
+            rows = torch.split(blocks[part.source], counts)
+            matrices = weight[:, part.weights].reshape(self.species, *part.shape).unbind()
+            mixed[part.target] = mixed[part.target] + torch.cat([rows[z] @ matrices[z] for z in present])
+        return from_blocks(mixed).index_select(0, torch.argsort(order))
+
+    def _masked(self, features: Tensor, species: Tensor, weight: Tensor) -> Tensor:
+        """The same without looking at the species, which would wait for the device."""
+        # One product for all species; an atom has zeros where the features of others would stand.
+        own = species[:, None] == torch.arange(self.species, device=species.device)
+        spread = from_blocks(
+            (own[:, None, :, None] * block[:, :, None]).flatten(2)
+            for block in to_blocks(features, self.irreps)
+        )
+        flat = [weight[:, part.weights].flatten() for part in self.mixings]
+        return linear(spread, torch.cat(flat) if flat else weight.flatten(), self.stacked, self.out)
 
 
 def add_to_scalars(features: Tensor, bias: Tensor, irreps: Irreps) -> Tensor:

@@ -1,7 +1,7 @@
 r"""Tensor products with weights of their own, in the modes of e3nn.
 
-The parameters start from $N(0, 1)$. What is used are the parameters divided by the root of the fan-in, the number of
-products that a number of the result sums: inputs of variance 1 give outputs of variance 1.
+The parameters start from $N(0, 1)$. What is used are the parameters divided by the root of the fan-in, the
+number of products that a number of the result sums: inputs of variance 1 give outputs of variance 1.
 """
 
 import numpy as np
@@ -26,8 +26,8 @@ class TensorProduct(nn.Module):
 
     Args:
         left, right: Irreps of the two inputs.
-        out: Irreps of the output; in modes `"uuu"` and `"uvu"` the channels follow from those of `left`, and `None`
-            takes all irreps.
+        out: Irreps of the output; in modes `"uuu"` and `"uvu"` the channels follow from those of `left`, and
+            `None` takes all irreps.
         mode: `"uuu"`, `"uvu"`, `"uuw"` or `"uvw"`.
 
     Attributes:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from e3nn import o3
 
-from cartesian.ops.linear import linear, mixings
+from cartesian.ops.linear import linear
+from cartesian.programs.mixing import mixings
 from cartesian.spec import Irreps
 
 IRREPS, OUT = Irreps("3x0e + 2x1o + 1x1o + 2x2e"), Irreps("2x1o + 4x0e + 1x1e")

@@ -68,7 +68,9 @@ def test_first_and_second_derivatives(mode):
 def test_one_channel_each_makes_all_modes_one():
     draw = np.random.default_rng(0).normal
     x, y, w = draw(size=(4, 4)), draw(size=(4, 3)), draw(size=5)
-    results = [tensor_product(build("0e + 1o", "1o", "0e + 1o + 1e + 2e", mode), x, y, w[:4]) for mode in LETTERS]
+    results = [
+        tensor_product(build("0e + 1o", "1o", "0e + 1o + 1e + 2e", mode), x, y, w[:4]) for mode in LETTERS
+    ]
     for result in results[1:]:
         np.testing.assert_allclose(result, results[0], atol=1e-14)
 

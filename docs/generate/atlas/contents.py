@@ -61,10 +61,14 @@ def navigation(written: list[Page]) -> dict[str, list[Any]]:
 
 
 def _benchmarks() -> list[Page]:
-    """What `python -m benchmarks` has measured."""
-    files = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
-    titles = {file: file.read_text().partition("\n")[0].removeprefix("# ") for file in files}
-    return [Page(f"benchmarks/{file.name}", titles[file], file.read_text()) for file in files]
+    """What `python -m benchmarks` has measured, and how to read it."""
+    folder = ROOT / "benchmarks" / "results"
+    pages = []
+    for file in [*sorted(folder.glob("*.md")), *sorted(folder.glob("*.svg"))]:
+        text = file.read_text()
+        title = text.partition("\n")[0].removeprefix("# ") if file.suffix == ".md" else ""
+        pages.append(Page(f"benchmarks/{file.name}", title, text))
+    return pages
 
 
 def _guides() -> list[Any]:

@@ -59,7 +59,8 @@ class World:
         shifts, vectors = graph.shifts.numpy(), graph.vectors.numpy()
         self.ranks = []
         for rank, own in enumerate(self.atoms):
-            kinds, ghosts, pairs, rij = list(elems[own]), {}, [], []
+            ghosts: dict[tuple, int] = {}
+            kinds, pairs, rij = list(elems[own]), [], []
             for i, j, shift, vector in zip(receivers, senders, shifts, vectors, strict=True):
                 if self.owner[i] != rank:
                     continue

@@ -77,3 +77,13 @@ def test_path_and_form_are_checked(tmp_path):
         export(LennardJones(PAIRS), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="exported as program or package, not 'onnx'"):
         export(LennardJones(PAIRS), tmp_path / "model.pt2", "onnx")
+
+
+def test_a_forward_that_fixes_the_number_of_atoms_is_explained():
+    class Fixed(LennardJones):
+        def forward(self, graph):
+            results = super().forward(graph)
+            return results | {"energies": results["energies"] + torch.zeros(len(graph.positions))}
+
+    with pytest.raises(ValueError, match=r"Fixed cannot be exported for any number of atoms: .*shape\[0\]"):
+        trace(open_model(Fixed(PAIRS)))

@@ -14,7 +14,7 @@ from tests.nn.calculators.domains import World, random_crystal
 from tests.nn.calculators.models import LennardJones, LennardJonesConfig
 
 ELEMENTS, CUTOFF = ("H", "O"), 2.5
-SMALL = {
+SMALL: dict[str, dict] = {
     "NequIP": {"layers": 2, "hidden": "2x0e + 2x1o", "max_degree": 1, "functions": 2, "radial": (4,)},
     "BOTNet": {"channels": 2, "max_degree": 1, "functions": 2},
     "TensorNet": {"layers": 2, "channels": 2, "radial_functions": 3},
@@ -54,7 +54,7 @@ def test_without_an_exchange_the_answer_would_be_wrong():
     model, graph = make("NequIP"), random_crystal([1, 8], CUTOFF)
     world = World(graph, [1, 8], [0, 1] * 4)
     for data in world.ranks:
-        data.forward_exchange = data.reverse_exchange = nothing
+        vars(data).update(forward_exchange=nothing, reverse_exchange=nothing)
     energies, _, _ = world.run([LAMMPS(model) for _ in range(2)])
     assert np.abs(energies - Potential(model).eval()(graph)["energies"].numpy()).max() > 1e-6
 

@@ -31,6 +31,28 @@ def test_each_species_has_a_layer_of_its_own(left, right, seed):
         assert torch.allclose(layer(x, species)[atom], single(x[atom]), atol=1e-6)
 
 
+@given(irreps(), irreps(), st.integers(0, 2**32 - 1))
+def test_where_species_cannot_be_looked_at_the_result_is_the_same(left, right, seed):
+    torch.manual_seed(seed)
+    layer, species = SpeciesLinear(left, right, 3).double(), torch.randint(3, (5,))
+    x = torch.randn(5, left.dim, dtype=torch.float64)
+    results = []
+    for is_compiling in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.compiler, "is_compiling", lambda answer=is_compiling: answer)
+            results.append(layer(x, species))
+    assert torch.allclose(*results, rtol=1e-13, atol=1e-13)
+    assert layer(x[:0], species[:0]).shape == (0, right.dim)
+
+
+def test_layers_of_species_can_be_exported():
+    layer, x = SpeciesLinear("4x0e + 2x1o", "2x0e + 2x1o", 2), torch.randn(5, 10)
+    species, nodes = torch.tensor([0, 1, 1, 0, 1]), torch.export.Dim("nodes", min=2)
+    program = torch.export.export(layer, (x, species), dynamic_shapes=({0: nodes}, {0: nodes}))
+    found = program.module()(x[:3], species[:3])
+    assert torch.allclose(found, layer(x, species)[:3], atol=1e-6)
+
+
 def test_one_species_is_a_linear_layer():
     layer = SpeciesLinear("4x1o", "2x1o", 1)
     x = torch.randn(3, 12)

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from cartesian.nn import Potential, to_graph
+from cartesian.nn.models import TensorNet, TensorNetConfig
 from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
 from cartesian.nn.radial.filters import RadialFilters
 from cartesian.nn.radial.interpolation import Interpolated, Tabulated, tabulate
@@ -75,6 +77,25 @@ def test_a_model_is_tabulated_wherever_a_network_knows_lengths_only():
     assert {name.split(".")[0] for name, _ in table.named_parameters()} == {"charged"}
     assert "512 intervals" not in str(table)
     assert "513 points, 3 functions" in str(table)
+
+
+@pytest.mark.parametrize("group", ["O(3)", "SO(3)"])
+def test_all_filters_of_tensornet_become_one_table(group):
+    torch.manual_seed(0)
+    config = TensorNetConfig(("H", "O"), cutoff=3.0, channels=4, radial_functions=8, group=group)
+    model = TensorNet(config).double().eval()
+    table = tabulate(model, 256)
+    assert model.table is None
+    assert "257 points, 36 functions" in str(table)
+    positions = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    graph = to_graph(positions.numpy(), [8, 1, 1, 8, 1, 1], 3.5, dtype=torch.float64)
+    exact, close = Potential(model)(graph), Potential(table)(graph)
+    for name, error in (("energies", 1e-6), ("forces", 1e-5)):
+        scale = exact[name].abs().max()
+        assert 0 < (exact[name] - close[name]).abs().max() < error * scale
+    # With one atom there is only the filter of an atom on itself, which is a point of the spline.
+    alone = to_graph(positions[:1].numpy(), [8], 3.0, dtype=torch.float64)
+    assert torch.allclose(table(alone)["energy"], model(alone)["energy"], rtol=1e-13, atol=1e-13)
 
 
 def test_what_cannot_be_interpolated_is_refused():

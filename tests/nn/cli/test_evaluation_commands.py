@@ -1,0 +1,83 @@
+"""`cartesian evaluate`, `verify` and `export` from the outside."""
+
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+from click.testing import CliRunner
+
+from cartesian.nn.calculators import ASE
+from cartesian.nn.cli.evaluate import evaluate
+from cartesian.nn.cli.export import export
+from cartesian.nn.cli.verify import verify
+from cartesian.nn.files import save_model
+from cartesian.nn.models import TensorNet, TensorNetConfig
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model, and a file labelled with what it says, energies moved by 10 meV."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model")
+    config = TensorNetConfig(("H", "O"), channels=2, radial_functions=3, targets=("dipole",))
+    save_model(TensorNet(config).double(), folder)
+    calculator, frames = ASE(folder), []
+    for seed in range(3):
+        atoms = molecule("H2O")
+        atoms.rattle(0.05, seed=seed)
+        atoms.calc = calculator
+        labels = {"forces": atoms.get_forces(), "dipole": atoms.get_dipole_moment()}
+        frame = Atoms(atoms.numbers, atoms.positions, info={"E": atoms.get_potential_energy() - 0.03})
+        frame.calc = SinglePointCalculator(frame, **labels)
+        frames.append(frame)
+    write(folder / "water.xyz", frames, format="extxyz")
+    return folder
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_evaluate_prints_errors_and_writes_them(folder, tmp_path):
+    result = run(evaluate, folder, folder / "water.xyz", "--label", "energy=E", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    rows = {line.split()[-6]: line.split()[-5:] for line in result.output.splitlines() if "me" in line}
+    assert rows["energy"][:2] == ["10", "10"]
+    assert float(rows["forces"][1]) < 1e-3
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"errors.csv", "parity.png"}
+
+
+def test_evaluate_says_which_label_is_missing(folder):
+    result = run(evaluate, folder, folder / "water.xyz", "--label", "energy=E_ref")
+    assert isinstance(result.exception, ValueError)
+    assert "has no 'E_ref' for energy" in str(result.exception)
+    result = run(evaluate, folder, folder / "water.xyz", "--label", "energy")
+    assert result.exit_code == 2
+    assert "write RESULT=KEY" in result.output
+
+
+def test_verify_ends_with_zero_or_one(folder, monkeypatch):
+    result = run(verify, folder, folder / "water.xyz", "--count", 1)
+    assert result.exit_code == 0, result.output
+    assert "1 structures, no law broken" in result.output
+    assert result.output.count("pass") == 9
+    monkeypatch.setattr("cartesian.nn.report.verification.SLOPE", 0.0)
+    result = run(verify, folder, "--count", 1)
+    assert result.exit_code == 1
+    assert "FAIL  forces are the slopes of the energy" in result.output
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_export_writes_a_file_that_was_compared(folder, tmp_path):
+    result = run(export, folder, tmp_path / "model.pt2", "--no-stress")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "model.pt2").stat().st_size > 0
+    assert "takes positions, atomic_numbers" in result.output
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    result = run(verify, tmp_path)
+    assert isinstance(result.exception, FileNotFoundError)
+    assert str(tmp_path) in str(result.exception)
