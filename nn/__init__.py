@@ -33,7 +33,9 @@ from cartesian.nn.heads import hessian as hessian
 from cartesian.nn.heads import mean_atoms as mean_atoms
 from cartesian.nn.heads import reaction_field_energies as reaction_field_energies
 from cartesian.nn.heads import sum_atoms as sum_atoms
+from cartesian.nn.layers import Attention as Attention
 from cartesian.nn.layers import ChargeEmbedding as ChargeEmbedding
+from cartesian.nn.layers import Convolution as Convolution
 from cartesian.nn.layers import Density as Density
 from cartesian.nn.layers import Dropout as Dropout
 from cartesian.nn.layers import Gate as Gate
@@ -56,6 +58,7 @@ from cartesian.nn.layers import Species as Species
 from cartesian.nn.layers import SpeciesEmbedding as SpeciesEmbedding
 from cartesian.nn.layers import SpeciesLinear as SpeciesLinear
 from cartesian.nn.layers import SpeciesNetwork as SpeciesNetwork
+from cartesian.nn.layers import TensorProduct as TensorProduct
 from cartesian.nn.radial import Bessel as Bessel
 from cartesian.nn.radial import Chebyshev as Chebyshev
 from cartesian.nn.radial import CosineEnvelope as CosineEnvelope

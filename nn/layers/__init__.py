@@ -3,7 +3,9 @@
 Features are flat, `(nodes, irreps.dim)`, blocks `(2ℓ+1, channels)` of their irreps one after the other.
 """
 
+from cartesian.nn.layers.attention import Attention as Attention
 from cartesian.nn.layers.basis import ProductBasis as ProductBasis
+from cartesian.nn.layers.convolution import Convolution as Convolution
 from cartesian.nn.layers.dropout import Dropout as Dropout
 from cartesian.nn.layers.embedding import ChargeEmbedding as ChargeEmbedding
 from cartesian.nn.layers.embedding import Species as Species
@@ -24,5 +26,6 @@ from cartesian.nn.layers.reducible import RankLinear as RankLinear
 from cartesian.nn.layers.reducible import RankMessage as RankMessage
 from cartesian.nn.layers.reducible import RankReadout as RankReadout
 from cartesian.nn.layers.species_network import SpeciesNetwork as SpeciesNetwork
+from cartesian.nn.layers.tensor_product import TensorProduct as TensorProduct
 from cartesian.nn.layers.update import Residual as Residual
 from cartesian.nn.layers.update import SelfConnection as SelfConnection
