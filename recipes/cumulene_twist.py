@@ -1,8 +1,9 @@
-"""EquiREANN and REANN on a rigid twist of C5H4, by a quasi-Newton method: python recipes/cumulene_twist.py FILE.
+"""EquiREANN and REANN on a rigid twist of C5H4: python recipes/cumulene_twist.py FILE.
 
-The end groups are 5 Å apart, the cutoff is 3 Å. For REANN all angles look alike, so its error is the spread of the
-energies; steps of Adam, as in cumulene.yaml, learn the weak signal of the twist too slowly for EquiREANN as well.
-FILE holds the scan, 61 frames of C5H4 first (cumulene_xtb/scan_c5_c6.extxyz); every other angle is held out.
+The end groups are 5 Å apart, the cutoff is 3 Å. For REANN all angles look alike, so its error is the
+spread of the energies. The twist is a weak signal: steps of Adam, as in cumulene.yaml, learn it too slowly
+for EquiREANN as well, so a quasi-Newton method is taken. FILE holds the scan, 61 frames of C5H4 first
+(cumulene_xtb/scan_c5_c6.extxyz); every other angle is held out.
 """
 
 import sys
@@ -49,7 +50,7 @@ def twist(file: str, equivariant: bool, rounds: int = 6) -> tuple[float, float, 
         optimizer = torch.optim.LBFGS(
             model.parameters(), max_iter=20, history_size=20, line_search_fn="strong_wolfe"
         )
-        optimizer.step(loss)  # type: ignore[arg-type]
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         return float(error(0)) ** 0.5, float(error(1)) ** 0.5, float(energies[1].std(correction=0))
 
@@ -57,6 +58,5 @@ def twist(file: str, equivariant: bool, rounds: int = 6) -> tuple[float, float, 
 if __name__ == "__main__":
     for name, equivariant in (("EquiREANN", True), ("REANN", False)):
         known, held, spread = twist(sys.argv[1], equivariant)
-        sys.stdout.write(
-            f"{name}: {1e3 * known:.3g} meV on known, {1e3 * held:.3g} on held-out angles; spread {1e3 * spread:.3g}\n"
-        )
+        errors = f"{1e3 * known:.0f} meV on known angles, {1e3 * held:.0f} on those held out"
+        sys.stdout.write(f"{name}: {errors}; spread {1e3 * spread:.0f}\n")

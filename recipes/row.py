@@ -18,7 +18,7 @@ from cartesian.nn.calculators.source import open_model
 from cartesian.nn.data.frames import Frame, Frames
 from cartesian.nn.elements import element_values
 from cartesian.nn.files import read_description
-from cartesian.nn.report.evaluation import UNITS, Comparison, compare
+from cartesian.nn.report.evaluation import UNITS, compare
 from cartesian.nn.train import read_config
 from cartesian.nn.train.prepare import read_labels
 from cartesian.ops.spaces import TensorSpace
@@ -47,12 +47,13 @@ def rows(run: Path, file: str, title: str) -> list[list[str]]:
             _rms(errors),
             float(np.abs(errors).mean()),
             _rms(constant),
-            _rms(one.reference - _isotropic(one)),
+            _rms(_turning(errors)),
+            _rms(_turning(one.reference)),
         ]
         scale, unit = (1e3, UNITS[one.name]) if one.name in ("energy", "forces") else (1.0, "")
         cells = [f"{scale * number:.3g}" for number in numbers]
         if one.name in ("energy", "forces"):  # they follow from invariants
-            cells[3] = "–"
+            cells[3:] = ["–", "–"]
         found.append([title, one.name, unit, *cells, f"{parameters:,}", f"{minutes:.1f}", str(config.seed)])
     return found
 
@@ -72,15 +73,15 @@ def _constant(name: str, train: list[Frame], test: list[Frame], isolated: dict[i
     return np.array([means[z] for z in wanted])
 
 
-def _isotropic(one: Comparison) -> np.ndarray:
-    """The part of the references that rotations leave as it is."""
-    if one.reference.shape[1] == 1:
-        return one.reference
-    rank = round(np.log(one.reference.shape[1]) / np.log(3))
+def _turning(tensors: np.ndarray) -> np.ndarray:
+    """Tensors `(rows, components)` without the part that rotations leave as it is."""
+    rank = round(np.log(tensors.shape[1]) / np.log(3))
+    if rank == 0:
+        return 0 * tensors
     space = TensorSpace("ijkl"[:rank])
-    parts = space.to_irreps(one.reference.reshape(-1, *[3] * rank))
-    scalar = np.concatenate([np.full(block.dim, block.irrep.degree == 0) for block in space.irreps])
-    return np.asarray(space.from_irreps(parts * scalar)).reshape(one.reference.shape)
+    parts = space.to_irreps(tensors.reshape(-1, *[3] * rank))
+    turns = np.concatenate([np.full(block.dim, block.irrep.degree > 0) for block in space.irreps])
+    return np.asarray(space.from_irreps(parts * turns)).reshape(tensors.shape)
 
 
 def _rms(values: np.ndarray) -> float:
