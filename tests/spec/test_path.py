@@ -17,7 +17,7 @@ def test_a_path_exists_exactly_inside_the_triangle(left, right, out):
             Path(left, right, out)
 
 
-# oracles.md, "paths", "δ-only", "with ε", for all degrees up to L.
+# Reference values: "paths", "δ-only", "with ε", for all degrees up to L.
 @pytest.mark.parametrize(
     ("degree", "total", "contractions"),
     [

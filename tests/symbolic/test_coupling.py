@@ -43,7 +43,7 @@ def test_the_norm_is_the_closed_form(degrees):
     assert compact_coupling(*degrees).norm_squared() == coupling_norm_squared(*degrees)
 
 
-# oracles.md, "Coupling of two STF tensors".
+# Reference values: "Coupling of two STF tensors".
 @pytest.mark.parametrize(
     ("degrees", "norm_squared"),
     [

@@ -46,7 +46,7 @@ def test_the_full_form_is_the_compact_one_in_the_frame(degree):
     assert einsum(f"a{axes},ap->{axes}p", frame(degree), compact) == full
 
 
-# oracles.md, "STF projector".
+# Reference values: "STF projector".
 @pytest.mark.parametrize(
     ("degree", "norm"), [(2, (2, 3)), (3, (2, 5)), (4, (8, 35)), (6, (16, 231)), (8, (128, 6435))]
 )

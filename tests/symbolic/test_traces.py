@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cartesian.symbolic.traces import double_factorial, stf_dimension, stf_norm_squared, trace_coefficient
 
-# oracles.md, "STF projector".
+# Reference values: "STF projector".
 PUBLISHED = {
     2: ([1, Fraction(-1, 3)], Fraction(2, 3)),
     3: ([1, Fraction(-3, 5)], Fraction(2, 5)),
