@@ -1,7 +1,7 @@
 """Harmonics of 20 000 vectors, divided by their lengths, all degrees from 0.
 
-The floor is what one core needs at least for the forward pass: the larger of the time to move every number once
-and the time of the multiply-adds at the rate of a large matrix product.
+The floor is what one core needs at least for the forward pass: the larger of the time to move every number
+once and the time of the multiply-adds at the rate of a large matrix product.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,8 @@ channels $R, P, Q$, every path is one of
 $$T_{nr,PQ} = \sum_{pq} C_{pqr}\, x_{npP}\, y_{nqQ}, \qquad B_{nr,PQ} = \sum_R z_{nrR}\, W_{R,PQ},$$
 
 where $T$ times $W$ gives leg $r$, $T$ times $z$ the weights, and $B$ summed with the couplings and one of
-$x, y$ the other leg. A tile holds some of the channels $P$, so that each weight is read once for hundreds of rows.
+$x, y$ the other leg. A tile holds some of the channels $P$, so that each weight is read once for hundreds
+of rows.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Forms with shared weights in torch: the operator `cartesian::form`, and an autograd function.
 
-The operator is for graphs that are compiled or exported; calling it takes as long as a small matrix product, which
-the function does without.
+The operator is for graphs that are compiled or exported; calling it takes as long as a small matrix
+product, which the function does without.
 """
 
 from collections.abc import Sequence

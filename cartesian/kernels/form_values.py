@@ -1,4 +1,4 @@
-"""Forms with weights that all rows share, told by their text, which is how they travel through graphs of torch."""
+"""Forms with weights that all rows share, by their text, which is how they travel through graphs of torch."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

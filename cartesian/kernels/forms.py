@@ -12,8 +12,8 @@ from cartesian.kernels.form_values import evaluate
 def run(text: str, operands: Sequence[Any]) -> Any:
     """The form of a text with its last leg left out, on NumPy arrays or torch tensors; weights are leg 0.
 
-    In torch differentiable to any order: the gradient of the form with one leg left out is the form with another
-    leg left out.
+    In torch differentiable to any order: the gradient of the form with one leg left out is the form with
+    another leg left out.
     """
     omitted = len(operands)
     if namespace(*operands) is np:

@@ -4,9 +4,10 @@ $$F(W, x, y, z) = \sum_p \sum_n \sum_{abo} C^p_{abo} \sum_{uvw} W^p_{uvw}\, x_{n
 
 The product is the form with $z$ left out, its gradients are the form with one of the other legs left out.
 
-**Order of sums.** Two of the three sums over channels are one matrix product, whose rows are the components of
-one leg: $T_{no,uv} = \sum_{ab} C_{abo}\, x_{nau}\, y_{nbv}$ times $W_{uv,w}$, and likewise with the roles of the
-legs exchanged. The leg with the fewest components is the cheapest, for the product and for all its gradients.
+**Order of sums.** Two of the three sums over channels are one matrix product, whose rows are the components
+of one leg: $T_{no,uv} = \sum_{ab} C_{abo}\, x_{nau}\, y_{nbv}$ times $W_{uv,w}$, and likewise with the
+roles of the legs exchanged. The leg with the fewest components is the cheapest, for the product and for all
+its gradients.
 """
 
 from fractions import Fraction

@@ -7,8 +7,8 @@ r"""Tensor products in the modes that tell which channels meet, and which of the
 | uuw | $z_{w} = \sum_u w_{uw}\, x_u \otimes y_u$ |
 | uvw | $z_{w} = \sum_{uv} w_{uvw}\, x_u \otimes y_v$ |
 
-A path couples two blocks. In uuu and uvu every path has channels of its own in the result; in uuw and uvw paths
-into one block are summed. The letters are those of e3nn.
+A path couples two blocks. In uuu and uvu every path has channels of its own in the result; in uuw and uvw
+paths into one block are summed. The letters are those of e3nn.
 """
 
 from fractions import Fraction
@@ -71,8 +71,8 @@ def tensor_product(
     Args:
         left, right: What is multiplied. Modes uuu and uuw couple blocks with equal numbers of channels; uvu
             takes each irrep of `right` once.
-        out: What comes out. In modes uuu and uvu its channels follow from those of `left`: only irreps matter,
-            and `None` takes all.
+        out: What comes out. In modes uuu and uvu its channels follow from those of `left`: only irreps
+            matter, and `None` takes all.
         mode: Which channels meet.
         normalization: "component" scales couplings so that components of variance 1 give such components;
             "natural" leaves them.

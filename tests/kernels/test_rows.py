@@ -130,8 +130,8 @@ def test_transformations_of_functions_see_through(jacobian):
     expected = torch.stack([torch.autograd.functional.jacobian(values, r) for r in vectors])
     torch.testing.assert_close(torch.func.vmap(jacobian(values))(vectors), expected)
     actual = torch.func.vmap(torch.func.hessian(lambda r: values(r).pow(3).sum()))(vectors)
-    expected = [torch.autograd.functional.hessian(lambda r: values(r).pow(3).sum(), r) for r in vectors]
-    torch.testing.assert_close(actual, torch.stack(expected))
+    hessians = [torch.autograd.functional.hessian(lambda r: values(r).pow(3).sum(), r) for r in vectors]
+    torch.testing.assert_close(actual, torch.stack(hessians))
 
 
 def test_without_a_compiler_the_instructions_are_run(monkeypatch):

@@ -35,7 +35,7 @@ def graphs(draw) -> Edges:
 
 
 def torch_edges(edges: Edges) -> Edges:
-    return Edges(*map(torch.from_numpy, edges[:4]), edges.nodes)  # type: ignore[call-arg]
+    return Edges(*map(torch.from_numpy, edges[:4]), edges.nodes)
 
 
 def random_operands(program, edges, seed) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ def blocks(row, irreps):
 def written_out(mode, left, right, out, x, y, weights):
     """One row: paths by irrep of the output, then left, then right; weights path by path."""
     left, right, wanted = Irreps(left), Irreps(right), Irreps(out)
-    result = {k: [] for k in range(len(wanted))}
+    result: dict = {k: [] for k in range(len(wanted))}
     for k, c in enumerate(wanted):
         for a, b in ((a, b) for a in range(len(left)) for b in range(len(right))):
             if c.irrep not in left[a].irrep * right[b].irrep:

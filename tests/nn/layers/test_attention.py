@@ -63,7 +63,7 @@ def test_scores_are_inner_products_of_the_channels_of_a_head(seed):
     queries, keys = (to_blocks(part(features), layer.irreps) for part in (layer.queries, layer.keys))
     found = layer.scores(features, graph)
     for h in range(2):
-        total = 0.0
+        total = torch.zeros(())
         for q, k, block in zip(queries, keys, layer.irreps, strict=True):
             own = slice(h * block.channels // 2, (h + 1) * block.channels // 2)
             total = total + (q[graph.receivers, :, own] * k[graph.senders, :, own]).sum((1, 2))
