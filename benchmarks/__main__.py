@@ -10,7 +10,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 # Modules with a `main(…)` that returns rows and takes the options it knows, and a `table(rows)`.
-TABLES = ("convolution", "chain", "powers", "harmonics", "linear", "harmonics", "linear", "memory", "models")
+TABLES = ("convolution", "chain", "powers", "harmonics", "linear", "memory", "models")
 # Modules that write their own results, and one that draws those of all.
 OTHERS = ("core", "plots")
 
