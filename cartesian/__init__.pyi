@@ -22,6 +22,7 @@ from .ops.storage import to_complex as to_complex
 from .ops.storage import to_e3nn as to_e3nn
 from .ops.storage import to_full as to_full
 from .ops.symmetry_search import find_symmetry as find_symmetry
+from .ops.tensor_product import tensor_product as tensor_product
 from .ops.vector_powers import vector_powers as vector_powers
 from .programs.contraction import contract_path as contract_path
 from .programs.network import Stf as Stf
