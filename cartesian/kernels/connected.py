@@ -24,8 +24,9 @@ _TILE = 2**20  # numbers of a tile on the CPU: 4 MB
 _LARGE_TILE = 2**26  # on a GPU memory is the limit
 
 
-def evaluate(form: Connected, operands: Sequence[Any], omitted: int) -> Any:
+def evaluate(form: Connected, operands: Sequence[Any], omitted: int, groups: None = None) -> Any:
     """The form of a product on all legs but one, `operands` in the order of the others."""
+    assert groups is None
     rows, legs = len(operands[-1]), list(operands)
     result = _zeros(operands[-1], form.lengths[0] if omitted == WEIGHTS else (rows, form.lengths[omitted]))
     legs.insert(omitted, result)

@@ -17,7 +17,7 @@ def run(program: Program, operands: Sequence[Tensor], edges: Edges | None) -> li
     per_edge = [
         array
         if edges is None or form.legs[leg].place == "edge"
-        else array.index_select(0, getattr(edges, f"{form.legs[leg].place}s"))
+        else array.index_select(0, edges.row_of(form.legs[leg].place))
         for array, leg in zip(operands, program.operands, strict=True)
     ]
     rows = edges.senders.shape[0] if edges else like.shape[0]
@@ -51,5 +51,4 @@ def component(form: Form, term: Term, leg: int, rows: Tensor) -> Tensor:
 def _scatter(rows: Tensor, place: str, edges: Edges | None) -> Tensor:
     if edges is None or place == "edge":
         return rows
-    count = edges.nodes if place == "sender" else edges.starts.shape[0] - 1
-    return rows.new_zeros((count, rows.shape[1])).index_add(0, getattr(edges, f"{place}s"), rows)
+    return rows.new_zeros((edges.rows(place), rows.shape[1])).index_add(0, edges.row_of(place), rows)

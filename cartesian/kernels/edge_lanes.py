@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from cartesian.kernels import compiler, native
+from cartesian.kernels import compiler, direct, native
 from cartesian.kernels.arrays import namespace
 from cartesian.kernels.edge_source import source
 from cartesian.kernels.edges import Edges
@@ -29,19 +28,7 @@ def run(text: str, operands: Sequence[Any], edges: Edges | None) -> list[Any]:
         return run_plain(parse(text), count_channels(text), operands, edges)
     indices = [] if edges is None else list(edges[:4])
     nodes = 0 if edges is None else edges.nodes
-    if _is_plain(operands):
-        return list(_Direct.apply(text, indices, nodes, *operands))  # type: ignore[no-untyped-call]
-    results: list[Tensor] = edge_lanes(text, list(operands), indices, nodes)
-    return results
-
-
-def _is_plain(operands: Sequence[Tensor]) -> bool:
-    """Whether nobody traces or transforms what is run."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        return False
-    if _get_current_dispatch_mode() is not None:
-        return False
-    return all(type(array) in (Tensor, torch.nn.Parameter) for array in operands)
+    return direct.run(_FAMILY, text, operands, (indices, nodes))
 
 
 def run_plain(program: Lanes, channels: int, operands: Sequence[Any], edges: Edges | None) -> list[Any]:
@@ -156,51 +143,14 @@ def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
     def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
         return edge_lanes(text, given, indices, ctx.nodes)
 
-    gradients = _gradients(ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
+    gradients = direct.gradients(_FAMILY, ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
     return None, gradients, [None] * len(indices), None
 
 
 edge_lanes.register_autograd(_backward, setup_context=_setup)
 
 
-class _Direct(torch.autograd.Function):
-    """The operator without its dispatch, which takes longer than a small program itself."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, text: str, indices: list[Tensor], nodes: int, *operands: Tensor
-    ) -> tuple[Tensor, ...]:
-        ctx.text, ctx.indices, ctx.nodes = text, indices, nodes
-        ctx.save_for_backward(*operands)
-        ctx.set_materialize_grads(False)
-        return tuple(_run(text, operands, indices, nodes))
-
-    @staticmethod
-    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
-        def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
-            return _Direct.apply(text, ctx.indices, ctx.nodes, *given)  # type: ignore[no-untyped-call]
-
-        gradients = _gradients(ctx.text, ctx.saved_tensors, cotangents, ctx.needs_input_grad[3:], call)
-        return None, None, None, *gradients
-
-
-def _gradients(
-    text: str,
-    operands: Sequence[Tensor],
-    cotangents: Sequence[Tensor | None],
-    needed: Sequence[bool],
-    call: Callable[[str, list[Tensor]], Sequence[Tensor]],
-) -> list[Tensor | None]:
-    """Gradients with respect to the operands that need one."""
-    wanted = [i for i in range(len(operands)) if needed[i]]
-    absent = [k for k, cotangent in enumerate(cotangents) if cotangent is None]
-    gradients: list[Tensor | None] = [None] * len(operands)
-    if wanted and len(absent) < len(cotangents):
-        text = f"{text}|{' '.join(map(str, wanted))},{' '.join(map(str, absent))}"
-        given = [array for array in (*operands, *cotangents) if array is not None]
-        for i, gradient in zip(wanted, call(text, given), strict=True):
-            gradients[i] = gradient
-    return gradients
+_FAMILY = direct.Family(_run, edge_lanes, direct.derived)
 
 
 @cache

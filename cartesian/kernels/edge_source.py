@@ -139,10 +139,14 @@ def source(text: str, scalar: str) -> str:
 def _walks(program: Lanes) -> Iterator[tuple[str, Lanes, list[int]]]:
     """Where each walk adds up, the part of the program it computes, and which outputs these are."""
     places = [leg.place for leg in program.outputs]
-    homes: list[str] = [home for home in ("sender", "receiver") if home in places]
-    if not homes:
-        operands: set[str] = {leg.place for leg in program.operands}
-        homes = [next((home for home in ("receiver", "sender") if home in operands), "edge")]
+    seen = {leg.place for leg in program.operands}
+    # Edges lie in the order of their receivers: their own rows are written on that walk.
+    homes: list[str] = []
+    if "receiver" in places or ("edge" in places and "receiver" in seen):
+        homes.append("receiver")
+    if "sender" in places or ("sender" in seen and not homes):
+        homes.append("sender")
+    homes = homes or ["edge"]
     for number, home in enumerate(homes):
         outputs = [k for k, place in enumerate(places) if place == home or (place == "edge" and not number)]
         legs = tuple(program.outputs[k] for k in outputs)

@@ -20,6 +20,8 @@ class Edges(NamedTuple):
         order: `(edges,)`, edges sorted by receiver; equal receivers keep their order.
         starts: `(receivers + 1,)`, where the segment of each receiver begins in `order`.
         nodes: Number of rows of the senders.
+        pair: `(edges,)`, the row that an edge and its opposite share, at most two edges one row; or none.
+        first: `(pairs,)`, one edge of each pair; or none.
     """
 
     senders: Any
@@ -27,6 +29,20 @@ class Edges(NamedTuple):
     order: Any
     starts: Any
     nodes: int
+    pair: Any = None
+    first: Any = None
+
+    def rows(self, place: str) -> int:
+        """Number of rows of an operand that has one per edge, pair, sender or receiver."""
+        if place == "sender":
+            return self.nodes
+        if place == "receiver":
+            return int(self.starts.shape[0]) - 1
+        return int((self.first if place == "pair" else self.senders).shape[0])
+
+    def row_of(self, place: str) -> Any:
+        """The row of each edge in an operand that has one per pair, sender or receiver."""
+        return {"pair": self.pair, "sender": self.senders, "receiver": self.receivers}[place]
 
 
 def sort_edges(senders: Any, receivers: Any, nodes: int, senders_nodes: int | None = None) -> Edges:

@@ -5,14 +5,15 @@ from functools import cache
 from typing import Any
 
 from cartesian.kernels import connected, mixing
+from cartesian.kernels.groups import Groups
 from cartesian.programs.connected import Connected
 from cartesian.programs.mixing import LinearMap
 
 
-def evaluate(text: str, operands: Sequence[Any], omitted: int) -> Any:
+def evaluate(text: str, operands: Sequence[Any], omitted: int, groups: Groups | None = None) -> Any:
     """The form of a text on all legs but one."""
     form, way = parse(text)
-    return way(form, operands, omitted)
+    return way(form, operands, omitted, groups)
 
 
 @cache

@@ -56,11 +56,13 @@ def run(program: Program, operands: Sequence[Any], edges: Edges, plain: Plain) -
             return operands[operand][block.rows(program.operands[operand])]
 
         tiles = []
-        for number, (radial, matrix) in enumerate(parts.tiles):
+        for number, ((radial, matrix), *more) in enumerate(parts.tiles):
             count = len(block.order)
             if len(buffers.get(number, ())) < count:
                 buffers[number] = xp.zeros((count, program.row(WEIGHTS)), **like)
             tiles.append(xp.matmul(some(radial), operands[matrix], out=buffers[number][:count]))
+            for radial, matrix in more:
+                tiles[-1] += some(radial) @ operands[matrix]
         results = plain(parts.program, [*tiles, *map(some, parts.given)], block.edges)
         for output, leg, factor, weights in parts.gradients:
             if leg == RADIAL:

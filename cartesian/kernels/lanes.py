@@ -7,52 +7,19 @@ operands of the group stay in the cache while its rows pass by, and sums over th
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cartesian.kernels import compiler, fused, fused_lanes, native
+from cartesian.kernels import compiler, direct, fused, fused_lanes, native
+from cartesian.kernels.groups import Groups
 from cartesian.kernels.source import HEAD
 from cartesian.programs.lanes import Lanes
 from cartesian.programs.powers import lanes as parse
 
 # Numbers in the widest register of any processor.
 _REGISTER = 16
-
-
-class Groups(NamedTuple):
-    """Rows sorted by group: `order`, `(rows,)`, and `starts`, `(groups + 1,)`; int64."""
-
-    order: Tensor
-    starts: Tensor
-
-    @property
-    def of_rows(self) -> Tensor:
-        """Group of every row."""
-        counts = self.starts[1:] - self.starts[:-1]
-        sorted_groups = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-        return torch.empty_like(sorted_groups).index_copy(0, self.order, sorted_groups)
-
-
-def sort_groups(groups: Tensor, count: int) -> Groups:
-    """Check the group of every row and sort the rows.
-
-    Raises:
-        TypeError: If the groups are not integers.
-        ValueError: If one is out of range; on other devices than the CPU and in compiled code a RuntimeError.
-    """
-    if groups.is_floating_point() or groups.dtype == torch.bool or groups.is_complex():
-        raise TypeError(f"species are integers, not {groups.dtype}")
-    if torch.compiler.is_compiling() or groups.device.type != "cpu":
-        # Elsewhere a look at the numbers would wait for the device.
-        torch._assert_async(((groups >= 0) & (groups < count)).all(), f"species outside of 0 to {count - 1}")
-    elif len(groups) and (int(groups.min()) < 0 or int(groups.max()) >= count):
-        raise ValueError(
-            f"species run from {int(groups.min())} to {int(groups.max())}, but there are weights for {count}"
-        )
-    ordered, order = torch.sort(groups.long(), stable=True)
-    return Groups(order, torch.searchsorted(ordered, torch.arange(count + 1, device=groups.device)))
 
 
 def run_eager(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> list[Tensor]:
@@ -106,6 +73,15 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
 @torch.library.custom_op("cartesian::lanes", mutates_args=())
 def lanes(program: str, operands: list[Tensor], order: Tensor, starts: Tensor) -> list[Tensor]:
     """Outputs of a straight-line program given as text."""
+    return _run(program, operands, order, starts)
+
+
+def run(program: str, operands: Sequence[Tensor], groups: Groups) -> list[Tensor]:
+    """Outputs of a straight-line program given as text, differentiable to any order."""
+    return direct.run(_FAMILY, program, operands, (groups.order, groups.starts))
+
+
+def _run(program: str, operands: Sequence[Tensor], order: Tensor, starts: Tensor) -> list[Tensor]:
     parsed, groups = parse(program), Groups(order, starts)
     like = operands[0]
     if like.device.type == "cpu" and native.supports(like.dtype) and native.available():
@@ -131,18 +107,18 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # 
 
 def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
     *operands, order, starts = ctx.saved_tensors
-    wanted = [i for i in range(ctx.count) if ctx.needs_input_grad[1][i]]
-    absent = [k for k, cotangent in enumerate(cotangents) if cotangent is None]
-    gradients: list[Tensor | None] = [None] * ctx.count
-    if wanted and len(absent) < len(cotangents):
-        text = f"{ctx.program}|{' '.join(map(str, wanted))},{' '.join(map(str, absent))}"
-        given = [*operands, *(cotangent for cotangent in cotangents if cotangent is not None)]
-        for i, gradient in zip(wanted, lanes(text, given, order, starts), strict=True):
-            gradients[i] = gradient
+
+    def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
+        return lanes(text, given, order, starts)
+
+    gradients = direct.gradients(_FAMILY, ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
     return None, gradients, None, None
 
 
 lanes.register_autograd(_backward, setup_context=_setup)
+
+
+_FAMILY = direct.Family(_run, lanes, direct.derived)
 
 _RUN = """
 static void rows(const int64_t *order, int64_t first, int64_t last, const int64_t g, const int64_t C,

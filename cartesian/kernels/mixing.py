@@ -1,21 +1,36 @@
 r"""Linear maps by matrix products, one per pair of blocks, over strided views: no block is copied.
 
-The components of a block are matrices `(rows, channels)` whose rows lie as far apart as rows of features.
+The components of a block are matrices `(rows, channels)` whose rows lie as far apart as rows of features. On
+the CPU generated C runs over all blocks at once. Rows may belong to groups with weights of their own.
 """
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cartesian.kernels import compiler, native
 from cartesian.kernels.arrays import namespace
+from cartesian.kernels.groups import Groups
+from cartesian.kernels.linear_source import source
 from cartesian.programs.mixing import OUT, WEIGHTS, LinearMap, Mixing, mixings
 from cartesian.spec import Irreps
 
 
-def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
-    """The form of a linear map on all legs but one, `operands` in the order of the others."""
+def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int, groups: Groups | None = None) -> Any:
+    """The form of a linear map on all legs but one, `operands` in the order of the others.
+
+    With groups the weights are `(groups, ·)`.
+    """
+    like = operands[-1]
+    on_cpu = isinstance(like, np.ndarray) or like.device.type == "cpu"
+    if on_cpu and native.supports(like.dtype) and native.available():
+        return _compiled(form, operands, omitted, groups)
+    if groups is not None:
+        return _grouped(form, operands, omitted, groups)
     if omitted == WEIGHTS:
         return _weights(form, *operands)
     weights, given = operands
@@ -32,6 +47,93 @@ def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int) -> Any:
     for k, block in enumerate(made):
         if k not in filled:
             block[...] = 0
+    return result
+
+
+def _compiled(form: LinearMap, operands: Sequence[Any], omitted: int, groups: Groups | None) -> Any:
+    """The same by generated C."""
+    xp, like = namespace(operands[-1]), operands[-1]
+    rows, table = like.shape[0], _table(form, omitted)
+    count = 1 if groups is None else groups.starts.shape[0] - 1
+    whole = np.array([0, rows])
+    order = 0 if groups is None else _start(groups.order)
+    starts = whole.ctypes.data if groups is None else _start(groups.starts)
+    head = table.numbers.ctypes.data, len(table.numbers), order, starts, count
+    threads = min(native.thread_count(xp), max(rows, 1))
+    function = _function(omitted == WEIGHTS, "float" if like.dtype == xp.float32 else "double")
+    if omitted == WEIGHTS:
+        given = [native.row(array) for array in operands]
+        places = [number for _, *place in given for number in place]
+        size = table.lengths[0]
+        result = _empty(like, (size,) if groups is None else (count, size))
+        function(*head, *places, _start(result), size, threads)
+        return result
+    weights = operands[0] if groups is None else operands[0].reshape(-1)
+    weights = np.ascontiguousarray(weights) if xp is np else weights.contiguous()
+    x, x_start, x_row = native.row(operands[1])
+    width = table.lengths[omitted]
+    result = (xp.zeros if table.is_partial else xp.empty)((rows, width), dtype=x.dtype)
+    matrix = _start(weights), table.lengths[0]
+    if function(*head, x_start, x_row, *matrix, _start(result), width, omitted != OUT, threads):
+        raise MemoryError(f"no memory for the {table.lengths[0]} weights of a linear map")
+    return result
+
+
+class _Table(NamedTuple):
+    """Pairs of blocks for generated C, `(pairs, 7)`; whether some block of the result is in none; lengths."""
+
+    numbers: np.ndarray
+    is_partial: bool
+    lengths: tuple[int, int, int]
+
+
+@cache
+def _table(form: LinearMap, omitted: int) -> _Table:
+    """Channels of both sides, components, where the blocks and the matrix begin, and if the result is new."""
+    turn = omitted not in (OUT, WEIGHTS)
+    numbers, seen = [], set[int]()
+    for part in _parts(form):
+        ends = part.source, part.target
+        sides = form.irreps, form.out
+        left, right = (side[end] for side, end in zip(sides, ends, strict=True))
+        x, z = (side.slices[end].start for side, end in zip(sides, ends, strict=True))
+        row = [left.channels, right.channels, left.irrep.dim, x, z, part.weights.start, 0]
+        made = ends[1]
+        if turn:
+            row[:5], made = [row[1], row[0], row[2], row[4], row[3]], ends[0]
+        row[6] = made not in seen
+        seen.add(made)
+        numbers.append(row)
+    target = form.irreps if turn else form.out
+    return _Table(np.array(numbers, np.int64).reshape(-1, 7), len(seen) < len(target), form.lengths)
+
+
+@cache
+def _function(is_gradient: bool, scalar: str) -> Callable[..., int]:
+    library = compiler.load(source(scalar))
+    pointer, integer, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+    function = library.gradient if is_gradient else library.apply
+    block: list[Any] = [pointer, integer]
+    # The other one is told besides whether matrices are transposed.
+    function.argtypes = [*block, pointer, *block * 4, *[number] * (1 if is_gradient else 2)]
+    function.restype = number
+    return function
+
+
+def _start(array: Any) -> int:
+    start: int = array.ctypes.data if isinstance(array, np.ndarray) else array.data_ptr()
+    return start
+
+
+def _grouped(form: LinearMap, operands: Sequence[Any], omitted: int, groups: Groups) -> Any:
+    """One group after the other."""
+    order, starts = groups.order, [int(start) for start in groups.starts]
+    width, like = form.lengths[omitted], operands[-1]
+    result = _empty(like, (len(starts) - 1, width) if omitted == WEIGHTS else (like.shape[0], width))
+    for group, (first, last) in enumerate(pairwise(starts)):
+        own = order[first:last]
+        given = [x[group] if omitted != WEIGHTS and k == 0 else x[own] for k, x in enumerate(operands)]
+        result[group if omitted == WEIGHTS else own] = evaluate(form, given, omitted)
     return result
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from cartesian.kernels import compiler
+from cartesian.kernels import compiler, formed_source, forming
 from cartesian.kernels.arrays import namespace
 from cartesian.kernels.edges import Edges
-from cartesian.kernels.source import source
+from cartesian.kernels.source import is_paired, source
+from cartesian.programs.forming import RADIAL
 from cartesian.programs.program import Program
 
 _SCALARS = {"float32": "float", "float64": "double"}
@@ -48,13 +49,18 @@ def call(
 ) -> list[Any]:
     """Run the compiled function of a program."""
     xp, first = namespace(operands[0]), operands[0]
-    rows = [_row(array) for array in operands]
+    rows = [row(array) for array in operands]
     sizes = {"edge": len(first)}
     indices: list[int | None] = [None, None, None]
-    segments, longest, threads = len(first), 1, _threads(xp)
+    segments, longest, threads, shared = len(first), 1, thread_count(xp), list[int]()
     if edges is not None:
         segments = len(edges.starts) - 1
         sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": segments}
+        if edges.pair is not None and is_paired(program):
+            sizes["pair"] = edges.rows("pair")
+            shared = [_pointer(edges.pair), sizes["pair"]]
+        if forming.is_formed(program):
+            sizes["radial"] = program.row(RADIAL)
         indices = [_pointer(edges.order), _pointer(edges.starts), _pointer(edges.senders)]
         if threads > 1 and segments:
             longest = int((edges.starts[1:] - edges.starts[:-1]).max())
@@ -74,6 +80,7 @@ def call(
         out_pointers(*map(_pointer, outputs)),
         out_integers(*[array.shape[0] * array.shape[1] for array in outputs]),
         threads,
+        *shared,
     )
     if failed:
         raise MemoryError(f"no memory for {longest} scratch rows per thread")
@@ -83,9 +90,12 @@ def call(
 @cache
 def function(program: Program, dtype: str) -> Callable[..., int]:
     """The compiled function of a program for a dtype."""
-    loaded = compiler.load(source(program, _SCALARS[dtype])).run
+    make = formed_source.source if forming.is_formed(program) else source
+    loaded = compiler.load(make(program, _SCALARS[dtype])).run
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     loaded.argtypes = [pointer] * 3 + [integer] * 2 + [pointer] * 4 + [ctypes.c_int]
+    if is_paired(program):
+        loaded.argtypes += [pointer, integer]
     loaded.restype = ctypes.c_int
     return loaded
 
@@ -95,24 +105,25 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _row(array: Any) -> tuple[Any, int, int]:
+def row(array: Any) -> tuple[Any, int, int]:
     """The array (or a copy with contiguous rows), where it begins, and the elements from row to row."""
     if isinstance(array, np.ndarray):
         if array.strides[1] != array.itemsize and array.shape[1] > 1:
             array = np.ascontiguousarray(array)
         return array, array.ctypes.data, array.strides[0] // array.itemsize
-    row, column = array.stride()
+    step, column = array.stride()
     if column != 1 and array.shape[1] > 1:
         array = array.contiguous()
-        row = array.stride(0)
-    return array, array.data_ptr(), row
+        step = array.stride(0)
+    return array, array.data_ptr(), step
 
 
 def _pointer(array: Any) -> int:
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data_ptr()
 
 
-def _threads(xp: Any) -> int:
+def thread_count(xp: Any) -> int:
+    """Threads that a library computes with: torch as it was told, NumPy like OpenMP."""
     if xp is np:
         return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     return xp.get_num_threads()

@@ -13,7 +13,7 @@ def run(program: Program, operands: Sequence[np.ndarray], edges: Edges | None) -
     form = program.form
     legs = [form.legs[leg] for leg in program.operands]
     per_edge = [
-        array if edges is None or leg.place == "edge" else array[getattr(edges, f"{leg.place}s")]
+        array if edges is None or leg.place == "edge" else array[edges.row_of(leg.place)]
         for array, leg in zip(operands, legs, strict=True)
     ]
     rows, dtype = len(edges.senders) if edges else len(operands[0]), operands[0].dtype
@@ -59,7 +59,6 @@ def slot_columns(form: Form, term: Term, leg: int) -> np.ndarray:
 def _scatter(rows: np.ndarray, place: str, edges: Edges | None) -> np.ndarray:
     if edges is None or place == "edge":
         return rows
-    count = edges.nodes if place == "sender" else len(edges.starts) - 1
-    result = np.zeros((count, rows.shape[1]), rows.dtype)
-    np.add.at(result, getattr(edges, f"{place}s"), rows)
+    result = np.zeros((edges.rows(place), rows.shape[1]), rows.dtype)
+    np.add.at(result, edges.row_of(place), rows)
     return result

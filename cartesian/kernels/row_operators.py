@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cartesian.kernels import native
+from cartesian.kernels.direct import apply, derived
 from cartesian.kernels.rows import lengths, run_native, run_plain
 from cartesian.kernels.watched import is_differentiated, is_recorded
 from cartesian.programs.harmonics import lanes as parse
@@ -23,7 +24,7 @@ def run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
     if is_recorded(operands):
         return list(rows(program, operands))
     if is_differentiated(operands):
-        return list(_Rows.apply(program, *operands))  # type: ignore[no-untyped-call]
+        return list(apply(_Rows, program, *operands))
     return _run(program, operands)
 
 
@@ -64,9 +65,9 @@ def _gradients(
     gradients: list[Tensor | None] = [None] * len(wanted)
     given = [cotangent for cotangent in cotangents if cotangent is not None]
     if any(wanted) and given:
-        numbers = [i for i, want in enumerate(wanted) if want]
-        absent = [k for k, cotangent in enumerate(cotangents) if cotangent is None]
-        text = f"{ctx.program}|{' '.join(map(str, numbers))},{' '.join(map(str, absent))}"
+        numbers = tuple(i for i, want in enumerate(wanted) if want)
+        absent = tuple(k for k, cotangent in enumerate(cotangents) if cotangent is None)
+        text = derived(ctx.program, numbers, absent)
         for i, gradient in zip(numbers, way(text, [*ctx.saved_tensors, *given]), strict=True):
             gradients[i] = gradient
     return gradients

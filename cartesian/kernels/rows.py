@@ -1,19 +1,19 @@
 """Straight-line programs on rows without channels, `(rows, length)`: generated C, plain NumPy or torch."""
 
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from cartesian.kernels import compiler
+from cartesian.kernels import compiler, native
 from cartesian.kernels.arrays import namespace
 from cartesian.kernels.row_source import source
 from cartesian.programs.harmonics import lanes as parse
 from cartesian.programs.lanes import Lanes
 
+_SCALARS = {"float32": "float", "float64": "double"}
 # Fewer rows than this are done before a second thread has begun.
 _ROWS_PER_THREAD = 4096
 
@@ -26,21 +26,22 @@ def lengths(text: str) -> tuple[int, ...]:
 
 def run_native(text: str, operands: Sequence[Any]) -> list[Any]:
     """Run a program given as text as generated C, on NumPy arrays or CPU tensors, float32 or float64."""
-    xp, like, rows = namespace(operands[0]), operands[0], operands[0].shape[0]
-    outputs = [xp.empty((rows, length), dtype=like.dtype) for length in lengths(text)]
-    if xp is np:
+    like, rows = operands[0], operands[0].shape[0]
+    function, pointers_in, pointers_out, sizes = _function(text, like.dtype)
+    if isinstance(like, np.ndarray):
+        xp: Any = np
+        outputs: list[Any] = [np.empty((rows, length), like.dtype) for length in sizes]
         operands = [np.ascontiguousarray(array) for array in operands]
-        places = [array.ctypes.data for array in (*operands, *outputs)]
-        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        places = pointers_in(*[array.ctypes.data for array in operands])
+        targets = pointers_out(*[array.ctypes.data for array in outputs])
     else:
+        xp = namespace(like)
+        outputs = [like.new_empty((rows, length)) for length in sizes]
         operands = [array.contiguous() for array in operands]
-        places = [array.data_ptr() for array in (*operands, *outputs)]
-        threads = xp.get_num_threads()
-    scalar = _SCALARS[like.dtype if xp is np else str(like.dtype)]
-    function, pointers_in, pointers_out = _function(text, scalar)
-    count = len(operands)
-    threads = min(threads, 1 + rows // _ROWS_PER_THREAD)
-    function(rows, pointers_in(*places[:count]), pointers_out(*places[count:]), threads)
+        places = pointers_in(*[array.data_ptr() for array in operands])
+        targets = pointers_out(*[array.data_ptr() for array in outputs])
+    threads = min(native.thread_count(xp), 1 + rows // _ROWS_PER_THREAD)
+    function(rows, places, targets, threads)
     return outputs
 
 
@@ -72,23 +73,16 @@ def _inverse(xp: Any, vectors: Any) -> Any:
     return xp.where(zero, xp.zeros_like(largest), unit / xp.sqrt(square))
 
 
-_SCALARS: dict[Any, str] = {
-    np.dtype(np.float32): "float",
-    np.dtype(np.float64): "double",
-    "torch.float32": "float",
-    "torch.float64": "double",
-}
-
-
 @cache
-def _function(text: str, scalar: str) -> tuple[Callable[..., None], Any, Any]:
-    """The compiled function, and the types of its lists of operands and outputs."""
+def _function(text: str, dtype: Any) -> tuple[Callable[..., None], Any, Any, tuple[int, ...]]:
+    """The compiled function, the types of its lists of operands and outputs, and the lengths of outputs."""
     program = parse(text)
-    function = compiler.load(source(program, scalar), "-O2").run
+    function = compiler.load(source(program, _SCALARS[str(dtype).removeprefix("torch.")]), "-O2").run
     function.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     function.restype = None
     return (
         function,
         ctypes.c_void_p * len(program.operands),
         ctypes.c_void_p * len(program.outputs),
+        lengths(text),
     )

@@ -39,11 +39,11 @@ def run(
     _check(program, operands, edges)
     if kernel is None and xp is np:
         kernel = "native" if native.supports(operands[0].dtype) and native.available() else "reference"
-    if forming.is_formed(program) and (xp is np or kernel is not None):
-        assert edges is not None
-        return forming.run(program, operands, edges, partial(run, kernel=kernel))
     if kernel == "native":
         return native.run(program, operands, edges)
+    if forming.is_formed(program) and kernel is not None:
+        assert edges is not None
+        return forming.run(program, operands, edges, partial(run, kernel=kernel))
     if xp is np and kernel == "reference":
         return reference.run(program, operands, edges)
     if xp is not np and kernel in (None, "eager", "fused"):
@@ -68,7 +68,9 @@ def _check(program: Program, operands: Sequence[Any], edges: Edges | None) -> No
             raise TypeError(f"edges are a {type(edges.senders).__name__} among arrays of {xp.__name__}")
         if xp is not np and edges.senders.device != first.device:
             raise TypeError(f"edges are on {edges.senders.device}, but {legs[0].name} on {first.device}")
-        sizes = {"edge": edges.senders.shape[0], "sender": edges.nodes, "receiver": edges.starts.shape[0] - 1}
+        sizes = {place: edges.rows(place) for place in ("edge", "sender", "receiver")}
+        if edges.pair is not None:
+            sizes["pair"] = edges.rows("pair")
     if forming.is_formed(program):
         sizes["radial"] = program.row(RADIAL)
     for array, leg, index in zip(operands, legs, program.operands, strict=True):

@@ -72,9 +72,10 @@ INLINE T total(V v)
 _RUN = """\
 int run(const int64_t *order, const int64_t *starts, const int64_t *senders, int64_t segments,
         int64_t longest, const T *const *in, const int64_t *stride, T *const *out, const int64_t *length,
-        int threads)
+        int threads{arguments})
 {{
     int failed = 0;
+{before}
     (void)order; (void)starts; (void)senders; (void)longest; (void)in; (void)stride;
     for (int k = 0; k < {outputs}; k++) large_pages(out[k], length[k]);
 #pragma omp parallel num_threads(threads)
@@ -95,9 +96,11 @@ int run(const int64_t *order, const int64_t *starts, const int64_t *senders, int
                 const int64_t e = order ? order[k] : k;
                 const int64_t s = senders ? senders[e] : k;
                 T *const row = scratch + (threads > 1 ? (k - first) * {scratch} : 0);
+{claim}
                 const struct Rows rows = {{ {rows} }};
                 (void)row; (void)s;
                 edge(&rows);
+{release}
                 if (threads == 1) {{ {add} }}
             }}
             if ({scratch} && threads > 1) {{
@@ -112,24 +115,50 @@ int run(const int64_t *order, const int64_t *starts, const int64_t *senders, int
         }}
         free(scratch);
     }}
+{after}
     return failed;
 }}
 """
+
+# Both edges of a pair add to one row: who comes first stores, the other waits until that is done, and adds.
+# Sums of two numbers do not depend on their order.
+_CLAIM = """\
+                char expected = 0;
+                const int again = !__atomic_compare_exchange_n(seen + p, &expected, 1, 0, __ATOMIC_ACQUIRE,
+                                                               __ATOMIC_ACQUIRE);
+                while (again && __atomic_load_n(seen + p, __ATOMIC_ACQUIRE) != 2);"""
+
+_SEEN = """\
+    char *const seen = calloc(pairs > 0 ? pairs : 1, 1);
+    if (!seen) return 1;"""
+
+_RELEASE = """\
+                if (!again) __atomic_store_n(seen + p, 2, __ATOMIC_RELEASE);"""
 
 
 @cache
 def source(program: Program, scalar: str) -> str:
     """C source with one function `run`, for `float` or `double`."""
+    return "\n".join((edge(program, scalar), _run(program)))
+
+
+def edge(program: Program, scalar: str) -> str:
+    """C source of a function `edge`, which computes all contractions of one edge, from a `struct Rows`."""
     steps = schedule(program)
     parts = [HEAD.format(scalar=scalar), _rows(program)]
     parts += [_term(program, steps, number, term) for number, term in enumerate(program.form.terms)]
-    parts += [_edge(program, steps), _run(program)]
-    return "\n".join(parts)
+    return "\n".join((*parts, _edge(program, steps)))
+
+
+def is_paired(program: Program) -> bool:
+    """Whether two edges share a row of weights."""
+    return program.form.legs[WEIGHTS].place == "pair"
 
 
 def _rows(program: Program) -> str:
     fields = [f"    const T *i{k};" for k in range(len(program.operands))]
     fields += [f"    T *o{k};" for k in range(len(program.outputs))]
+    fields.append("    int again; /* whether a row of two edges is to be added to */")
     return "\n".join(["/* Rows of one edge: operands and outputs. */", "struct Rows {", *fields, "};", ""])
 
 
@@ -177,6 +206,9 @@ def _term(program: Program, steps: Schedule, number: int, term: Term) -> str:
     def add(output: int, leg: int, component: int, value: str) -> str:
         place = f"r->o{output} + {at(leg, component)}"
         old = "" if leg == WEIGHTS else f"load({place}, n) + "
+        if is_paired(program) and leg == WEIGHTS:
+            # A sum with zero is rounded by itself, not together with the product before it.
+            value = f"(r->again ? load({place}, n) : (V){{0}}) + ((V){{0}} + {value})"
         return f"store({place}, {old}{value}, n);"
 
     for k, blend in enumerate(steps.blends):
@@ -266,8 +298,9 @@ def _edge(program: Program, steps: Schedule) -> str:
 
 def _run(program: Program) -> str:
     """The pass over all receivers."""
-    index = {"edge": "e", "sender": "s", "receiver": "r"}
+    index = {"edge": "e", "pair": "p", "sender": "s", "receiver": "r"}
     places = [program.form.legs[leg].place for leg in program.outputs]
+    shares = "pair" in places
     rows = [
         f"in[{k}] + {index[program.form.legs[leg].place]} * stride[{k}]"
         for k, leg in enumerate(program.operands)
@@ -283,7 +316,15 @@ def _run(program: Program) -> str:
             rows.append(f"out[{k}] + {index[place]} * {width}")
             if place == "receiver":
                 clear.append(f"            memset(out[{k}] + r * {width}, 0, {width} * sizeof(T));")
+    if shares:
+        rows.append("again")
+    claim = ["const int64_t p = pair[e];"] if is_paired(program) else []
     return _RUN.format(
+        arguments=", const int64_t *pair, int64_t pairs" if is_paired(program) else "",
+        before=_SEEN if shares else "    (void)pairs;" if is_paired(program) else "",
+        after="    free(seen);" if shares else "",
+        claim="\n".join([*(f"                {line}" for line in claim), *([_CLAIM] if shares else [])]),
+        release=_RELEASE if shares else "",
         outputs=len(program.outputs),
         scratch=scratch,
         chunk=1 if scratch else 8,

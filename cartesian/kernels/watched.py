@@ -13,6 +13,7 @@ def is_recorded(operands: Sequence[Tensor]) -> bool:
     return (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._get_tracing_state() is not None
         or any(type(array) not in (Tensor, Parameter) for array in operands)
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.run import Kernel, run
+from cartesian.programs.build import paired
 from cartesian.programs.forming import formed
 from cartesian.programs.program import Program
 
@@ -28,7 +29,8 @@ def convolution(
             numbers `(edges, ·)` and a matrix `(·, paths × channels)`, whose product the weights are: it is
             formed some edges at a time, so that memory never holds the weights of all edges.
         edges: The pair (senders, receivers), integers in any order; or `sort_edges(…)`, which spares
-            checking and sorting them again.
+            checking and sorting them again. If these `Edges` say which edges are opposite to each other,
+            there is one row of weights or radial numbers for each such pair.
         kernel: Which kernel to run; `None` takes the fastest.
 
     Returns:
@@ -52,6 +54,9 @@ def convolution(
         edges = sort_edges(senders, receivers, len(features))
     if isinstance(weights, tuple):
         radial, matrix = weights
+        radial = radial if edges.pair is None else radial[edges.pair]
         program = formed(program, radial.shape[-1])
         return run(program, [matrix, features, harmonics, radial], edges, kernel)[0]
+    if edges.pair is not None:
+        program = paired(program)
     return run(program, [weights, features, harmonics], edges, kernel)[0]

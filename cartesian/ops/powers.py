@@ -6,6 +6,7 @@ import numpy as np
 
 from cartesian.kernels import lanes_reference
 from cartesian.kernels.arrays import constant, namespace
+from cartesian.kernels.groups import sort_groups
 from cartesian.programs.powers import Power, lanes
 
 
@@ -50,16 +51,17 @@ def symmetric_powers(power: Power, features: Any, weights: Any, species: Any) ->
         )
     if species.shape != (features.shape[0],):
         raise ValueError(f"species have shape {tuple(species.shape)}, but there are {len(features)} nodes")
+    out: Any
     coefficients = xp.einsum("zkc,kj->zjc", weights, constant(power.folding, weights))
     operands = [coefficients, features.reshape(-1, dim, channels)]
     if xp is np:
         _check_species(species, len(weights))
-        (out,) = lanes_reference.run(lanes(power.text), operands, species, len(weights))
+        out = lanes_reference.run(lanes(power.text), operands, species, len(weights))[0]
     else:
         from cartesian.kernels import lanes as kernel
 
-        groups = kernel.sort_groups(species, len(weights))
-        (out,) = kernel.lanes(power.text, operands, groups.order, groups.starts)
+        groups = sort_groups(species, len(weights))
+        out = kernel.run(power.text, operands, groups)[0]
     return out.reshape(features.shape[0], power.out.dim * channels)
 
 

@@ -78,6 +78,19 @@ def product(
     return _build(Irreps(left), Irreps(right), _wanted(out), kind, normalization, ("edge", "edge", "edge"))
 
 
+@cache
+def paired(program: Program) -> Program:
+    """A convolution with one row of weights for an edge and its opposite, whose lengths are the same.
+
+    Examples:
+        >>> print(paired(convolution("4x0e", 1, "1o"))).splitlines()[0]
+        weights (pair)      4x0e
+    """
+    weights, *others = program.form.legs
+    form = Form((weights._replace(place="pair"), *others), program.form.terms)
+    return Program(form, program.operands, program.outputs, program.contractions)
+
+
 class _Found(NamedTuple):
     """A path between blocks, before it has a place in the output."""
 

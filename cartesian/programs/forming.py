@@ -72,14 +72,14 @@ class Inner(NamedTuple):
 
     Attributes:
         program: Its operands are weights, then given ones; outputs are gradients of weights, then others.
-        tiles: Radial and matrix operand of each of its weights.
+        tiles: The products, radial and matrix operand, whose sum each of its weights is.
         given: The operands it takes beside them.
         gradients: Outputs made of its gradients of weights.
         others: Outputs it gives as they are.
     """
 
     program: Program
-    tiles: tuple[tuple[int, int], ...]
+    tiles: tuple[tuple[tuple[int, int], ...], ...]
     given: tuple[int, ...]
     gradients: tuple[Gradient, ...]
     others: tuple[int, ...]
@@ -88,18 +88,20 @@ class Inner(NamedTuple):
 @cache
 def inner(program: Program) -> Inner:
     """The plain program behind one with weights formed inside, or behind a derivative of it."""
-    tiles: dict[tuple[int, int], int] = {}
+    uses: dict[tuple[int, int], list[Contraction]] = {}
     gradients: dict[tuple[int, int, int], list[tuple[int | None, ...]]] = {}
-    plain: list[Contraction] = []
     for contraction in program.contractions:
         matrix, left, right, out, radial = contraction.operands
         if matrix is not None and radial is not None:
-            tile = tiles.setdefault((radial, matrix), len(tiles))
-            plain.append(Contraction((tile, left, right, out), contraction.output))
+            use = Contraction((None, left, right, out), contraction.output)
+            uses.setdefault((radial, matrix), []).append(use)
         else:
             leg, factor = (RADIAL, matrix) if matrix is not None else (WEIGHTS, radial)
             assert factor is not None
             gradients.setdefault((contraction.output, leg, factor), []).append((left, right, out))
+    tiles: dict[tuple[Contraction, ...], list[tuple[int, int]]] = {}
+    for product, used in uses.items():  # what is always used together is added before
+        tiles.setdefault(tuple(sorted(used, key=str)), []).append(product)
     given = tuple(k for k, leg in enumerate(program.operands) if leg not in (WEIGHTS, RADIAL))
     others = tuple(k for k, leg in enumerate(program.outputs) if leg not in (WEIGHTS, RADIAL))
     sums = {tuple(sorted(parts, key=str)): None for parts in gradients.values()}  # each computed once
@@ -111,9 +113,10 @@ def inner(program: Program) -> Inner:
         for parts, k in number.items()
         for part in parts
     ]
-    for c in plain:
-        rest = (place[operand] for operand in c.operands[1:])
-        contractions.append(Contraction((c.operands[0], *rest), len(sums) + others.index(c.output)))
+    for tile, together in enumerate(tiles):
+        for c in together:
+            rest = (place[operand] for operand in c.operands[1:])
+            contractions.append(Contraction((tile, *rest), len(sums) + others.index(c.output)))
     legs = list(program.form.legs[: OUT + 1])
     legs[WEIGHTS] = legs[WEIGHTS]._replace(name="weights", place="edge")
     return Inner(
@@ -123,7 +126,7 @@ def inner(program: Program) -> Inner:
             (WEIGHTS,) * len(sums) + tuple(program.outputs[k] for k in others),
             tuple(contractions),
         ),
-        tuple(tiles),
+        tuple(map(tuple, tiles.values())),
         given,
         tuple(Gradient(*key, number[tuple(sorted(parts, key=str))]) for key, parts in gradients.items()),
         others,

@@ -29,7 +29,7 @@ from cartesian.symbolic.coupling import compact_coupling
 from cartesian.symbolic.exact import ExactTensor, sqrt
 from cartesian.tables.lookup import read_only
 
-Place = Literal["edge", "sender", "receiver", "radial"]
+Place = Literal["edge", "pair", "sender", "receiver", "radial"]
 
 WEIGHTS, LEFT, RIGHT, OUT = range(4)
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartesian.kernels import forming, operators, reference
+from cartesian.kernels import forming, native, operators, reference
 from cartesian.kernels.edges import sort_edges
 from cartesian.kernels.run import run
 from cartesian.ops.convolution import convolution
@@ -47,6 +47,34 @@ def test_it_is_the_convolution_with_the_product_as_weights(count, nodes, seed):
             PROGRAM, *tensors[:2], tuple(tensors[2:]), tuple(torch.from_numpy(index)), kernel
         )
         np.testing.assert_allclose(result, expected, atol=1e-13)
+
+
+# Radial numbers that fill less than a register, some registers, and whole panels; odd numbers of weights.
+SIZES = [("1x0e + 1x1o", 1), ("3x0e + 5x1o", 5), ("3x0e + 5x1o", 16), ("8x0e + 8x1o", 35)]
+
+
+@settings(max_examples=6)
+@given(st.sampled_from(SIZES), st.integers(0, 2), st.sampled_from([0, 1, 70, 1500]), st.integers(0, 99))
+def test_generated_c_computes_every_derivative(size, order, count, seed):
+    irreps, radial = size
+    program = formed(build(irreps, 1, "0e + 1o"), radial)
+    for k in range(order):
+        program = derivative(program, range(4 + k))
+    rng, nodes = np.random.default_rng(seed), 7
+    senders, receivers = rng.integers(0, nodes, (2, count))
+    edges = sort_edges(senders, np.minimum(receivers, 4), nodes)  # receivers without edges are there too
+    rows = {"edge": count, "sender": nodes, "receiver": nodes, "radial": radial}
+    operands = [
+        rng.standard_normal((rows[program.form.legs[leg].place], program.row(leg) + 3))[:, 1:-2]
+        for leg in program.operands
+    ]
+    expected = forming.run(program, operands, edges, reference.run)
+    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 1e-5)):
+        results = native.run(program, [array.astype(dtype) for array in operands], edges)
+        for actual, right in zip(results, expected, strict=True):
+            assert actual.dtype == dtype
+            scale = np.abs(right).max(initial=0)
+            np.testing.assert_allclose(actual, right, rtol=0, atol=tolerance * (1 + scale) * len(operands))
 
 
 def test_derivatives_to_third_order_are_those_of_stored_weights():
@@ -111,7 +139,7 @@ def test_no_array_has_the_weights_of_all_edges():
 
 
 def test_results_are_the_same_bit_by_bit_for_any_number_of_threads():
-    arrays, index = draw(300, 20, 5)
+    arrays, index = draw(2000, 20, 5)  # several chunks
     edges = sort_edges(*map(torch.from_numpy, index), 20)
     threads, results = torch.get_num_threads(), []
     try:

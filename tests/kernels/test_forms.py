@@ -1,17 +1,21 @@
 """Forms with shared weights: the operator, its derivatives, and generated C against small matrix products."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartesian.kernels import form_operators, forms, tiles
+from cartesian.kernels import form_operators, forms, mixing, tiles
+from cartesian.kernels.groups import Groups, sort_groups
 from cartesian.programs.connected import connected
 from cartesian.programs.mixing import LinearMap
 from cartesian.spec import Irreps
 
 LINEAR = LinearMap(Irreps("3x0e + 2x1o + 1x0e"), Irreps("2x1o + 4x0e + 1x2e"))
+IRREPS = ("0e", "1o", "2e")
 PRODUCT = connected("2x0e + 1x1o", "1x1o + 2x2e", "2x1o + 1x1e + 1x2e")
 
 
@@ -26,14 +30,14 @@ def operands(form, rows=3, seed=0, dtype=torch.float64):
 
 @pytest.mark.parametrize("form", [LINEAR, PRODUCT])
 def test_the_operator_passes_the_checks_of_torch(form):
-    torch.library.opcheck(form_operators.form, (form.text, operands(form), len(form.lengths) - 1))
+    torch.library.opcheck(form_operators.form, (form.text, operands(form), len(form.lengths) - 1, []))
 
 
 @pytest.mark.parametrize("form", [LINEAR, PRODUCT])
 @pytest.mark.parametrize("way", [form_operators.run, form_operators.form])
 def test_first_and_second_derivatives(form, way):
     def call(*legs):
-        return way(form.text, list(legs), len(form.lengths) - 1)
+        return way(form.text, list(legs), len(form.lengths) - 1, [] if way is form_operators.form else None)
 
     assert torch.autograd.gradcheck(call, operands(form, 2))
     assert torch.autograd.gradgradcheck(call, operands(form, 2))
@@ -107,3 +111,51 @@ def test_tiles_cut_rows_and_channels_without_a_trace(rows, monkeypatch):
     whole = forms.run(PRODUCT.text, legs)
     torch.testing.assert_close(cut, whole)
     torch.testing.assert_close(gradients, torch.autograd.grad(whole.sum(), legs))
+
+
+@st.composite
+def maps(draw):
+    """Linear maps with channels that fill registers, or do not; some blocks are not reached."""
+    sides = draw(st.lists(st.tuples(st.sampled_from([0, 1, 5, 16, 33]), st.sampled_from(IRREPS)), max_size=4))
+    others = draw(st.lists(st.tuples(st.sampled_from([1, 7, 32]), st.sampled_from(IRREPS)), max_size=4))
+    return LinearMap(Irreps(sides), Irreps(others))
+
+
+@settings(max_examples=40)
+@given(maps(), st.lists(st.integers(0, 2), max_size=9), st.booleans(), st.integers(1, 3))
+def test_linear_maps_in_generated_c_are_small_matrix_products(form, species, is_torch, threads):
+    rows = len(species)
+    rng = np.random.default_rng(rows)
+    x, z = (rng.standard_normal((rows, length)) for length in form.lengths[1:])
+    groups = sort_groups(torch.tensor(species, dtype=torch.long), 3)
+    for own in (None, groups):
+        w = rng.standard_normal(form.lengths[:1] if own is None else (3, form.lengths[0]))
+        for legs, omitted in (((w, x), 2), ((w, z), 1), ((x, z), 0)):
+            numbers = own if own is None else Groups(*(index.numpy() for index in own))
+            with patch("cartesian.kernels.native.supports", return_value=False):
+                expected = mixing.evaluate(form, legs, omitted, numbers)
+            before = torch.get_num_threads()
+            try:
+                torch.set_num_threads(threads)
+                if is_torch:
+                    actual = mixing.evaluate(
+                        form, [torch.from_numpy(leg) for leg in legs], omitted, own
+                    ).numpy()
+                else:
+                    actual = mixing.evaluate(form, legs, omitted, numbers)
+            finally:
+                torch.set_num_threads(before)
+            np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_groups_of_rows_have_weights_of_their_own():
+    groups = sort_groups(torch.tensor([2, 0, 2]), 3)
+    _, x = operands(LINEAR)
+    w = torch.randn(3, LINEAR.lengths[0], dtype=torch.float64, requires_grad=True)
+    together = forms.run(LINEAR.text, [w, x], groups)
+    alone = [forms.run(LINEAR.text, [w[z], row[None]]) for z, row in zip([2, 0, 2], x, strict=True)]
+    torch.testing.assert_close(together, torch.cat(alone))
+    torch.library.opcheck(form_operators.form, (LINEAR.text, [w, x], 2, list(groups)))
+    for way in (form_operators.run, form_operators.form):
+        given = groups if way is form_operators.run else list(groups)
+        assert torch.autograd.gradgradcheck(lambda *legs: way(LINEAR.text, list(legs), 2, given), (w, x))  # noqa: B023

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cartesian.kernels import fused, fused_lanes, lanes, reference
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.fused_source import kernels
+from cartesian.kernels.groups import sort_groups
 from cartesian.programs.build import convolution
 from cartesian.programs.derivative import derivative
 from cartesian.programs.powers import lanes as powers
@@ -109,7 +110,7 @@ def test_powers_are_those_of_plain_torch(rows, order, channels, seed):
     text = power_program("0e + 1o + 2e", 2, "0e + 1o").text + ["", "|0 1,", "|0 1,|0 2,"][order]
     program = powers(text)
     rng = np.random.default_rng(seed)
-    groups = lanes.sort_groups(torch.from_numpy(rng.integers(0, 3, rows)).to(DEVICE), 4)
+    groups = sort_groups(torch.from_numpy(rng.integers(0, 3, rows)).to(DEVICE), 4)
     sizes = {"row": rows, "group": 4}
     operands = [
         torch.from_numpy(rng.standard_normal((sizes[leg.place], leg.length, channels))).to(DEVICE)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from cartesian.kernels import compiler, native, operators, reference
+from cartesian.kernels import compiler, direct, native, operators, reference
 from cartesian.kernels.edges import Edges, sort_edges
 from cartesian.kernels.run import run
-from cartesian.programs.build import convolution, product
+from cartesian.programs.build import convolution, paired, product
 from cartesian.programs.derivative import derivative, without
 
 # A few programs, so that few kernels are compiled; 3 and 17 channels leave registers partly filled.
@@ -34,8 +34,22 @@ def graphs(draw) -> Edges:
     return sort_edges(index[:, 0], index[:, 1], nodes, senders)
 
 
+@st.composite
+def paired_graphs(draw) -> Edges:
+    """Every edge beside its opposite, in any order."""
+    nodes = draw(st.integers(1, 5))
+    ends = draw(st.lists(st.tuples(*[st.integers(0, nodes - 1)] * 2), max_size=9))
+    ends = np.array(ends, dtype=int).reshape(-1, 2)
+    index = np.concatenate([ends, ends[:, ::-1]])
+    order = np.array(draw(st.permutations(range(len(index)))), dtype=int)
+    pair = np.tile(np.arange(len(ends)), 2)[order]
+    first = np.array([int(np.flatnonzero(pair == p)[0]) for p in range(len(ends))], dtype=int)
+    edges = sort_edges(index[order, 0], index[order, 1], nodes)
+    return edges._replace(pair=pair, first=first)
+
+
 def torch_edges(edges: Edges) -> Edges:
-    return Edges(*map(torch.from_numpy, edges[:4]), edges.nodes)
+    return Edges(*[torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in edges])
 
 
 def random_operands(program, edges, seed) -> list[np.ndarray]:
@@ -43,6 +57,7 @@ def random_operands(program, edges, seed) -> list[np.ndarray]:
     sizes = {"edge": 4} if edges is None else {"edge": len(edges.senders)}
     if edges is not None:
         sizes |= {"sender": edges.nodes, "receiver": len(edges.starts) - 1}
+        sizes |= {} if edges.first is None else {"pair": len(edges.first)}
     legs = [(program.form.legs[leg], program.row(leg)) for leg in program.operands]
     return [rng.standard_normal((sizes[leg.place], row)) for leg, row in legs]
 
@@ -71,6 +86,24 @@ def test_every_kernel_computes_every_derivative_of_a_convolution(edges, base, se
         tensors = [torch.from_numpy(array) for array in operands]
         for kernel in ("eager", "native", None):
             assert_close(run(program, tensors, torch_edges(edges), kernel), expected)
+
+
+@settings(max_examples=30)
+@given(paired_graphs(), st.sampled_from(CONVOLUTIONS[:2]), st.integers(0, 99))
+def test_opposite_edges_share_a_row_of_weights(edges, base, seed):
+    for program in derivatives(paired(base)):
+        operands = random_operands(program, edges, seed)
+        expected = reference.run(program, operands, edges)
+        assert_close(run(program, operands, edges), expected)
+        tensors = [torch.from_numpy(array) for array in operands]
+        for kernel in ("eager", "native", None):
+            assert_close(run(program, tensors, torch_edges(edges), kernel), expected)
+    # The reference sums what each edge gives by itself.
+    weights, left, right = random_operands(paired(base), edges, seed)
+    of_edges = [weights[edges.pair], left, right]
+    assert_close(
+        reference.run(paired(base), [weights, left, right], edges), reference.run(base, of_edges, edges)
+    )
 
 
 @settings(max_examples=10)
@@ -135,7 +168,13 @@ def test_results_are_the_same_bit_by_bit_for_any_number_of_threads():
     index = torch.from_numpy(rng.integers(0, 30, (2, 400)))
     edges = sort_edges(index[0], index[1], 30)
     threads = torch.get_num_threads()
-    for program in derivatives(CONVOLUTIONS[0])[:3]:
+    ends = torch.cat([index, index.flip(0)], dim=1)
+    opposite = sort_edges(ends[0], ends[1], 30)._replace(
+        pair=torch.arange(400).repeat(2), first=torch.arange(400)
+    )
+    cases = [(program, edges) for program in derivatives(CONVOLUTIONS[0])[:3]]
+    cases += [(program, opposite) for program in derivatives(paired(CONVOLUTIONS[0]))[:3]]
+    for program, edges in cases:
         operands = [torch.from_numpy(a.astype(np.float32)) for a in random_operands(program, edges, 4)]
         try:
             results = []
@@ -268,10 +307,10 @@ def test_traces_and_transforms_see_the_operator():
         return run(program, [weights, x, right], edges)[0]
 
     assert "cartesian.contract" in make_fx(convolve)(left).code
-    assert operators._only_numbers([left])
+    assert not direct.is_transformed()
     torch.autograd.forward_ad.enter_dual_level()
     try:
-        assert not operators._only_numbers([left])
+        assert direct.is_transformed()
     finally:
         torch.autograd.forward_ad.exit_dual_level()
     with pytest.raises(RuntimeError, match=r"functorch|transform"):  # not a silent zero

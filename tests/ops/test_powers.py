@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from cartesian.kernels import lanes as kernel
 from cartesian.kernels import lanes_reference
+from cartesian.kernels.groups import sort_groups
 from cartesian.ops.powers import symmetric_powers
 from cartesian.programs.lanes import differentiate
 from cartesian.programs.powers import lanes, power_program
 from cartesian.symbolic.powers import symmetric_power
+from cartesian.testing import assert_equivariant
 
 POWER = power_program("0e + 1o", 3, "0e + 1o")
 
@@ -48,11 +50,22 @@ def test_it_is_the_sum_over_copies_of_the_exact_tensors(power):
     )
 
 
+@pytest.mark.parametrize("power", [POWER, power_program("0o + 1o + 1e", 3, "0o + 1e + 2o")])
+def test_it_commutes_with_o3(power):
+    _, weights, _ = draw(1, 2, 1, power)
+
+    def of_one_channel(features):
+        species = np.arange(len(features)) % 2
+        return symmetric_powers(power, features, weights, species)
+
+    assert_equivariant(of_one_channel, power.irreps, power.out)
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 5), st.sampled_from([1, 3, 16, 19]), st.integers(0, 9))
 def test_every_kernel_computes_every_derivative(nodes, channels, seed):
     species = np.random.default_rng(seed).integers(0, 3, nodes)
-    groups = kernel.sort_groups(torch.from_numpy(species), 3)
+    groups = sort_groups(torch.from_numpy(species), 3)
     first = differentiate(lanes(POWER.text), (0, 1))
     for program in (
         lanes(POWER.text),
@@ -82,7 +95,7 @@ def test_gradients_of_any_order_agree_with_finite_differences():
 
 
 def test_the_operator_passes_the_checks_of_torch():
-    groups = kernel.sort_groups(torch.tensor([1, 0, 1]), 2)
+    groups = sort_groups(torch.tensor([1, 0, 1]), 2)
     program = lanes(POWER.text)
     operands = [
         torch.randn(2 if leg.place == "group" else 3, leg.length, 2, dtype=torch.float64, requires_grad=True)

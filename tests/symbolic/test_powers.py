@@ -12,6 +12,7 @@ from cartesian.symbolic.einsum import einsum
 from cartesian.symbolic.exact import exact
 from cartesian.symbolic.powers import symmetric_power
 from cartesian.symbolic.trees import trees
+from cartesian.tables import coupling
 
 HARMONICS = "0e+1o+2e+3o"
 irrep = st.builds(Irrep, st.integers(0, 2), st.sampled_from([1, -1]))
@@ -71,6 +72,25 @@ def test_coefficients_and_tensors_are_the_same_polynomials(irreps, correlation, 
         for _ in range(correlation):
             tensor = np.einsum("ci...,i->c...", tensor, x)
         np.testing.assert_allclose(power.coefficients(out).numpy() @ values, tensor, atol=1e-12)
+
+
+def value(tree, x):
+    """A tree of components `x`, one coupling after the other."""
+    right = x[list(tree.factors[-1].components)]
+    if tree.correlation == 1:
+        return right
+    return np.einsum("a,b,abo->o", value(tree.head, x), right, coupling(*tree.paths[-1].degrees))
+
+
+@settings(max_examples=15)
+@given(sums, st.integers(1, 3), st.data())
+def test_trees_have_the_values_of_their_polynomials(irreps, correlation, data):
+    power = symmetric_power(irreps, correlation)
+    x = data.draw(arrays(np.float64, irreps.dim, elements=st.floats(-1, 1, width=32)))
+    values = np.array([np.prod(x[list(monomial)]) for monomial in power.monomials])
+    for _, out in power.out:
+        actual = power.coefficients(out).numpy() @ values
+        np.testing.assert_allclose(actual, [value(tree, x) for tree in power[out]], atol=1e-12)
 
 
 @pytest.mark.parametrize(("irreps", "correlation"), [("0e+1o+2e", 2), ("1o+1e", 3), ("2x1o", 2)])
