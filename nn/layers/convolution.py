@@ -64,6 +64,7 @@ class Convolution(nn.Module):
     def forward(self, features: Tensor, graph: Graph) -> Tensor:
         """Messages to all atoms of a graph."""
         vectors, pairs = graph.vectors, Pairs.of(graph)
-        weights = pairs.expand(self.radial(pairs.reduce(safe_norm(vectors))))
-        message: Tensor = self.message(features, harmonics(vectors, self.edge_degree), weights, graph.edges)
+        weights = self.radial(pairs.reduce(safe_norm(vectors)))
+        y, edges = harmonics(vectors, self.edge_degree), pairs.join(graph.edges)
+        message: Tensor = self.message(features, y, weights, edges)
         return message

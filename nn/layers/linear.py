@@ -7,6 +7,7 @@ number of input channels of that irrep over all blocks.
 import torch
 from torch import Tensor, nn
 
+from cartesian.kernels.groups import sort_groups
 from cartesian.nn.layers.blocks import from_blocks, to_blocks
 from cartesian.ops.linear import linear
 from cartesian.programs.mixing import mixings
@@ -40,7 +41,7 @@ class _Mixing(nn.Module):
 class Linear(_Mixing):
     r"""Mix the channels of each irrep.
 
-    $$z_{oc'} = \frac{1}{\sqrt{n}} \sum_{c=1}^n x_{oc}\, W_{cc'} + b_{c'}$$
+    $$z_{oc'} = \frac{s}{\sqrt{n}} \sum_{c=1}^n x_{oc}\, W_{cc'} + b_{c'}$$
 
     An irrep of `out` that does not occur in `irreps` is zero.
 
@@ -48,6 +49,7 @@ class Linear(_Mixing):
         irreps: Irreps of the input.
         out: Irreps of the output.
         bias: Whether channels of `0e` have a bias; no other irrep may have one.
+        scale: $s$, which multiplies the weights.
 
     Shape:
         `(..., irreps.dim)` to `(..., out.dim)`.
@@ -57,8 +59,11 @@ class Linear(_Mixing):
         torch.Size([2, 16])
     """
 
-    def __init__(self, irreps: Irreps | str, out: Irreps | str, bias: bool = False) -> None:
+    def __init__(
+        self, irreps: Irreps | str, out: Irreps | str, bias: bool = False, scale: float = 1.0
+    ) -> None:
         super().__init__(irreps, out)
+        self.factors = [factor * scale for factor in self.factors]
         self.weight = nn.Parameter(torch.randn(self.count))
         self.bias = nn.Parameter(torch.zeros(self.out.count("0e"))) if bias else None
 
@@ -96,17 +101,9 @@ class SpeciesLinear(_Mixing):
             return linear(features, weight[0], self.irreps, self.out)
         if torch.compiler.is_compiling() or species.device.type != "cpu":
             return self._masked(features, species, weight)
-        # Atoms of one species side by side: each is multiplied by its own matrices only.
-        order = torch.argsort(species)
-        counts = torch.bincount(species, minlength=self.species).tolist()
-        present = [z for z, count in enumerate(counts) if count] or [0]
-        blocks = to_blocks(features.index_select(0, order), self.irreps)
-        mixed = [features.new_zeros(features.shape[0], block.irrep.dim, block.channels) for block in self.out]
-        for part in self.mixings:
-            rows = torch.split(blocks[part.source], counts)
-            matrices = weight[:, part.weights].reshape(self.species, *part.shape).unbind()
-            mixed[part.target] = mixed[part.target] + torch.cat([rows[z] @ matrices[z] for z in present])
-        return from_blocks(mixed).index_select(0, torch.argsort(order))
+        groups = sort_groups(species, self.species)
+        mixed: Tensor = linear(features, weight, self.irreps, self.out, groups)
+        return mixed
 
     def _masked(self, features: Tensor, species: Tensor, weight: Tensor) -> Tensor:
         """The same without looking at the species, which would wait for the device."""

@@ -33,8 +33,8 @@ class Message(nn.Module):
             `cartesian.programs.build.convolution`.
 
     Shape:
-        Features `(nodes, irreps.dim)`, harmonics `(edges, (L+1)²)` and weights `(edges, weights)` to
-        `(nodes, out.dim)`.
+        Features `(nodes, irreps.dim)`, harmonics `(edges, (L+1)²)` and weights `(edges, weights)`, or
+        `(pairs, weights)` if the edges know their opposites, to `(nodes, out.dim)`.
 
     Raises:
         ValueError: If no path leads to an irrep of `out`, or the number of neighbours is not positive.
@@ -74,12 +74,12 @@ class Message(nn.Module):
         weights, _, _, coupled = (leg.irreps for leg in self.program.form.legs)
         self.weights = weights.dim
         self.up = Linear(self.irreps, self.irreps)
-        self.mix = Linear(coupled, self.out)
+        self.mix = Linear(coupled, self.out, scale=1 / self.neighbors)
 
     def forward(self, features: Tensor, harmonics: Tensor, weights: Tensor, edges: Edges) -> Tensor:
         """Messages to all atoms."""
         coupled = convolution(self.program, self.up(features), harmonics, weights, edges)
-        message: Tensor = self.mix(coupled) / self.neighbors
+        message: Tensor = self.mix(coupled)
         return message
 
     def extra_repr(self) -> str:

@@ -13,6 +13,7 @@ from cartesian.kernels.edges import Edges
 from cartesian.nn.layers.blocks import from_blocks, to_blocks
 from cartesian.nn.radial.activation import Activation, second_moment
 from cartesian.nn.radial.perceptron import Perceptron
+from cartesian.ops.linear import linear
 from cartesian.ops.reducible import direction_message, rank_powers
 from cartesian.ops.spaces import TensorSpace
 from cartesian.programs.reducible import DirectionMessage, RankPowers, Sharing
@@ -44,33 +45,34 @@ def from_ranks(blocks: Iterable[Tensor]) -> Tensor:
 class RankLinear(nn.Module):
     r"""Mix the channels of each rank; scalars have a bias.
 
-    $$z_{n c'} = \frac{1}{\sqrt{C_n}} \sum_{c=1}^{C_n} x_{n c}\, W^{(n)}_{c c'} + \delta_{n0}\, b_{c'}$$
+    $$z_{n c'} = \frac{s}{\sqrt{C_n}} \sum_{c=1}^{C_n} x_{n c}\, W^{(n)}_{c c'} + \delta_{n0}\, b_{c'}$$
 
     Args:
         inputs: Number of channels $C_n$ of each rank, rank 0 first.
         outputs: Number of channels of the result, the same for all ranks.
+        scale: $s$, which multiplies the weights.
 
     Shape:
         `(nodes, ·)`, in and out.
     """
 
-    def __init__(self, inputs: Sequence[int], outputs: int) -> None:
+    def __init__(self, inputs: Sequence[int], outputs: int, scale: float = 1.0) -> None:
         super().__init__()
-        self.inputs = tuple(inputs)
+        self.inputs, self.scale = tuple(inputs), scale
+        # A linear map asks a block for its number of components only; there is an irrep for any odd number.
+        kinds = [Irrep((3**n - 1) // 2, 1) for n in range(len(self.inputs))]
+        self.irreps = tuple(
+            Irreps(zip(counts, kinds, strict=True)) for counts in (self.inputs, [outputs] * len(kinds))
+        )
         self.weight = nn.Parameter(torch.randn(sum(inputs), outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, features: Tensor) -> Tensor:
         """Mix the channels."""
-        mixed = []
-        weights = torch.split(self.weight, list(self.inputs))
-        for rank, (block, weight) in enumerate(zip(to_ranks(features, self.inputs), weights, strict=True)):
-            # One matrix product over all atoms and components.
-            rows = block.reshape(features.shape[0] * 3**rank, len(weight))
-            matrix = weight * len(weight) ** -0.5
-            rows = rows @ matrix if rank else torch.addmm(self.bias, rows, matrix)
-            mixed.append(rows.reshape(features.shape[0], 3**rank * len(self.bias)))
-        return torch.cat(mixed, dim=1)
+        parts = zip(torch.split(self.weight, list(self.inputs)), self.inputs, strict=True)
+        weights = torch.cat([(part * (self.scale * count**-0.5)).flatten() for part, count in parts])
+        mixed: Tensor = linear(features, weights, *self.irreps)
+        return mixed + nn.functional.pad(self.bias, (0, mixed.shape[-1] - len(self.bias)))
 
     def extra_repr(self) -> str:
         """The channels of each rank."""
@@ -196,12 +198,16 @@ class RankMessage(nn.Module):
         self.powers = RankPowers(channels, out_rank, factors)
         self.weights = self.program.weights * channels
         self.up = RankLinear([channels] * (rank + 1), channels)
-        self.mix = RankLinear([channels * count for count in self.powers.copies], channels)
+        # Powers of sums are no sums: then it is the sums that are divided.
+        scale = 1 / self.neighbors if factors == 1 else 1.0
+        self.mix = RankLinear([channels * count for count in self.powers.copies], channels, scale)
 
     def forward(self, features: Tensor, directions: Tensor, weights: Tensor, edges: Edges) -> Tensor:
         """Messages to all atoms."""
-        sums = direction_message(self.program, self.up(features), directions, weights, edges) / self.neighbors
-        message: Tensor = self.mix(sums if self.powers.factors == 1 else rank_powers(self.powers, sums))
+        sums = direction_message(self.program, self.up(features), directions, weights, edges)
+        if self.powers.factors > 1:
+            sums = rank_powers(self.powers, sums / self.neighbors)
+        message: Tensor = self.mix(sums)
         return message
 
 

@@ -45,14 +45,14 @@ class SpeciesActivation(nn.Module):
 
     Args:
         width: Number of channels.
-        inputs: Number of inputs of the layer before; at first $b$ is one over it, and $a = 1$.
+        slope: $b$ at first; $a$ is one.
         species: Number of species.
     """
 
-    def __init__(self, width: int, inputs: int, species: int) -> None:
+    def __init__(self, width: int, slope: float, species: int) -> None:
         super().__init__()
         self.amplitudes = nn.Parameter(torch.ones(species, width))
-        self.slopes = nn.Parameter(torch.full((species, width), 1 / inputs))
+        self.slopes = nn.Parameter(torch.full((species, width), slope))
 
     def forward(self, x: Tensor, species: Tensor) -> Tensor:
         """Activate `(nodes, width)`."""
@@ -87,13 +87,16 @@ class Stages(nn.Module):
         inputs: Number of inputs of the layer before.
         species: Number of species.
         normalize: Whether there are layer norms.
+        slope: Of the activations at first; by default one over the inputs of the layer before.
     """
 
-    def __init__(self, widths: Sequence[int], inputs: int, species: int, normalize: bool) -> None:
+    def __init__(
+        self, widths: Sequence[int], inputs: int, species: int, normalize: bool, slope: float | None = None
+    ) -> None:
         super().__init__()
         self.parts = nn.ModuleList()
         for k, (width, after) in enumerate(pairwise(widths)):
-            self.parts.append(SpeciesActivation(width, inputs, species))
+            self.parts.append(SpeciesActivation(width, 1 / inputs if slope is None else slope, species))
             if normalize:
                 self.parts.append(SpeciesLayerNorm(width, species))
             self.parts.append(SpeciesDense(width, after, species, zero=k == len(widths) - 2))
@@ -120,6 +123,8 @@ class SpeciesNetwork(nn.Module):
         species: Number of species.
         blocks: Number of residual blocks.
         normalize: Whether blocks have layer norms.
+        slope: Of the activations at first. By default one over the inputs of the layer before, as published;
+            for inputs of size one that is nearly no activation, and 1 learns sooner.
 
     Shape:
         `(nodes, inputs)` and species `(nodes,)` to `(nodes, outputs)`.
@@ -144,6 +149,7 @@ class SpeciesNetwork(nn.Module):
         species: int,
         blocks: int = 1,
         normalize: bool = True,
+        slope: float | None = None,
     ) -> None:
         super().__init__()
         if not hidden or min(inputs, outputs, species, *hidden) < 1:
@@ -154,9 +160,9 @@ class SpeciesNetwork(nn.Module):
         first, last = hidden[0], hidden[-1]
         self.first = SpeciesDense(inputs, first, species)
         self.blocks = nn.ModuleList(
-            Stages([*hidden, first], inputs, species, normalize) for _ in range(blocks)
+            Stages([*hidden, first], inputs, species, normalize, slope) for _ in range(blocks)
         )
-        self.last = Stages([first, outputs], last if blocks else inputs, species, normalize=False)
+        self.last = Stages([first, outputs], last if blocks else inputs, species, False, slope)
 
     def forward(self, x: Tensor, species: Tensor) -> Tensor:
         """Apply the networks of these species."""

@@ -110,14 +110,12 @@ class Layer(nn.Module):
         else:
             self.update = SelfConnection(irreps, self.out, species, scale=1)
 
-    def forward(
-        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
-    ) -> Tensor:
-        """New features of all atoms."""
+    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
+        """New features of all atoms; `lengths` are those of the pairs."""
         if isinstance(self.radial, RadialTable):
             weights = self.radial(lengths, species.index_select(0, edges.senders))
         else:
-            weights = pairs.expand(self.radial(pairs.reduce(lengths)))
+            weights = self.radial(lengths)
         m = self.message(h, y, weights, edges)
         new: Tensor = (
             self.update(m, species) if isinstance(self.update, SpeciesLinear) else self.update(h, m, species)
@@ -168,11 +166,12 @@ class BOTNet(nn.Module):
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
-        lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
         pairs = Pairs() if self.config.radial is None else Pairs.of(graph)
+        lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.max_degree)
+        edges = pairs.join(graph.edges)
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
         for layer, readout in zip(self.layers, self.readouts, strict=True):
-            h = layer(h, species, lengths, pairs, y, graph.edges)
+            h = layer(h, species, lengths, y, edges)
             total = total + readout(h)
         parts = {name: readout(h) for name, readout in self.tensors.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)

@@ -9,6 +9,10 @@ $$c_i^{t+1} = c_i^t + N_{z_i}^t(\rho_i^t), \qquad V_i^{t+1} = V_i^t + W_i^t, \qq
 This is the published recursion of states of edges $\phi_{ji}^t$ without any such state: the paper's
 $\phi^{t+1}_{ji} = \phi^t_{ji} + u W_j^t$ is $\phi^t_{ji} = \phi^0_{ji} + u V_j^t$. Without $V$ it is REANN.
 
+Two settings go beyond the paper, for what many bonds away changes the energy. There $V$ fades by $u$ on every
+bond: `power` gives it an envelope that stays near one. And what fades is a small part of a density, which
+`standardize` makes larger.
+
 Source:
     Y. Zhang, J. Xia, B. Jiang, Phys. Rev. Lett. 127, 156002 (2021); arXiv:2409.19864.
 """
@@ -27,7 +31,8 @@ from cartesian.nn.layers.filter_message import scale_channels
 from cartesian.nn.layers.orbitals import Density, OrbitalMessage
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.species_network import SpeciesNetwork
-from cartesian.nn.radial import CosineSquaredEnvelope, GaussianOrbitals
+from cartesian.nn.layers.standard import SpeciesStandard
+from cartesian.nn.radial import CosineSquaredEnvelope, GaussianOrbitals, PolynomialEnvelope
 from cartesian.ops.vector_powers import vector_powers
 
 
@@ -46,7 +51,10 @@ class EquiREANNConfig:
         coefficients_hidden: Widths of the networks of the coefficients $c$.
         blocks: Number of residual blocks in each network.
         normalize: Whether the networks have layer norms.
+        standardize: Whether the networks see densities with mean zero and deviation one for every element,
+            on the structures given to `EquiREANN.settle`; those of results then start with slopes of one.
         neighbors: Typical number of neighbours; $c$ starts as one over it.
+        power: $p$ of a polynomial envelope of $V$; with 0 it has the envelope of the orbitals, as published.
         equivariant: Whether the messages $V$ are sent. REANN does not.
         shared: Whether all iterations have one $\gamma$, as in REANN.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
@@ -63,7 +71,9 @@ class EquiREANNConfig:
     coefficients_hidden: Sequence[int] = (128, 128)
     blocks: int = 1
     normalize: bool = True
+    standardize: bool = False
     neighbors: float = 12.0
+    power: int = 0
     equivariant: bool = True
     shared: bool = False
     scale: Values = 1.0
@@ -125,23 +135,29 @@ class EquiREANN(nn.Module):
         count = config.orbitals or waves * (waves + 1) // 2 * (rank + 1)
         self.radial = GaussianOrbitals(waves, config.cutoff, species)
         self.envelope = CosineSquaredEnvelope(config.cutoff)
+        self.fading = PolynomialEnvelope(config.cutoff, config.power) if config.power else self.envelope
         self.coefficients = nn.Parameter(torch.full((species, waves), 1 / config.neighbors))
         self.message = OrbitalMessage(waves, rank)
         self.densities = nn.ModuleList(
             Density(waves, rank, count) for _ in range(1 if config.shared else config.iterations + 1)
         )
+        self.standards = nn.ModuleList(
+            SpeciesStandard(count, species) for _ in range(config.standardize * (config.iterations + 1))
+        )
 
-        def network(outputs: int, hidden: Sequence[int]) -> SpeciesNetwork:
-            return SpeciesNetwork(count, outputs, hidden, species, config.blocks, config.normalize)
+        def network(outputs: int, hidden: Sequence[int], slope: float | None = None) -> SpeciesNetwork:
+            return SpeciesNetwork(count, outputs, hidden, species, config.blocks, config.normalize, slope)
 
+        # The last densities grow with high powers of the coefficients, which therefore begin slowly.
         self.updates = nn.ModuleList(
             network(waves, config.coefficients_hidden) for _ in range(config.iterations)
         )
-        self.values = network(1, config.hidden)
+        slope = 1.0 if config.standardize else None
+        self.values = network(1, config.hidden, slope)
         self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
         irreps = self.message.irreps
         self.gates = nn.ModuleDict(
-            {name: network(irreps.channels, config.hidden) for name in self.outputs.irreps}
+            {name: network(irreps.channels, config.hidden, slope) for name in self.outputs.irreps}
         )
         self.readouts = nn.ModuleDict(
             {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
@@ -153,19 +169,34 @@ class EquiREANN(nn.Module):
         lengths, powers = safe_norm(vectors), vector_powers(vectors, self.config.max_rank)
         envelope = self.envelope(lengths)[:, None]
         filters = self.message.spread(envelope * self.radial(lengths, species.index_select(0, graph.senders)))
-        envelope = self.message.spread(envelope)
+        envelope = self.message.spread(self.fading(lengths)[:, None])
         c, held = self.coefficients.index_select(0, species), None
         orbitals = self.message(c, powers, filters, envelope, held, graph)
-        density = self.densities[0](orbitals)
+        density = self._density(0, orbitals, species)
         for t, update in enumerate(self.updates, start=1):
             c = c + update(density, species)
             if self.config.equivariant:
                 held = orbitals if held is None else held + orbitals
             orbitals = self.message(c, powers, filters, envelope, held, graph)
-            density = self.densities[0 if self.config.shared else t](orbitals)
+            density = self._density(t, orbitals, species)
         parts = {
             name: readout(scale_channels(orbitals, self.gates[name](density, species), self.message.irreps))
             for name, readout in self.readouts.items()
         }
         results: dict[str, Tensor] = self.outputs(self.values(density, species), parts, species, graph)
         return results
+
+    def _density(self, t: int, orbitals: Tensor, species: Tensor) -> Tensor:
+        density: Tensor = self.densities[0 if self.config.shared else t](orbitals)
+        return self.standards[t](density, species) if self.config.standardize else density
+
+    def settle(self, graph: Graph) -> None:
+        """Find the means and deviations of the densities in typical structures, before a training."""
+        handles = [
+            standard.register_forward_pre_hook(lambda module, inputs: module.settle(*inputs))
+            for standard in self.standards
+        ]
+        with torch.no_grad():
+            self(graph)
+        for handle in handles:
+            handle.remove()

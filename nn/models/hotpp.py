@@ -168,7 +168,11 @@ class Layer(nn.Module):
 
     def forward(self, h: Tensor, lengths: Tensor, angular: Tensor, edges: Edges, pairs: Pairs) -> Tensor:
         """New tensors of all atoms."""
-        filters = pairs.expand(self.filters(lengths))
+        filters = self.filters(lengths)
+        if isinstance(self.message, Message):
+            edges = pairs.join(edges)
+        else:
+            filters = pairs.expand(filters)
         new: Tensor = self.gate(self.message(h, angular, filters, edges))
         # Ranks ascend: what both have in common stands in front.
         return new + nn.functional.pad(h, (0, new.shape[1] - h.shape[1]))

@@ -134,11 +134,9 @@ class Layer(nn.Module):
         self.linear = Linear(products, out)
         self.update = SelfConnection(irreps, out, species, scale=1)
 
-    def forward(
-        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
-    ) -> Tensor:
+    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
         """New features of all atoms; `lengths` are those of the pairs."""
-        a = self.message(h, y, pairs.expand(self.radial(lengths)), edges)
+        a = self.message(h, y, self.radial(lengths), edges)
         new: Tensor = self.update(h, self.linear(self.product(a, species)), species)
         return new
 
@@ -188,8 +186,9 @@ class ICTP(nn.Module):
         vectors, pairs = graph.vectors, Pairs.of(graph)
         lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.edge_degree)
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
+        edges = pairs.join(graph.edges)
         for layer, energy in zip(self.layers, self.energies, strict=True):
-            h = layer(h, species, lengths, pairs, y, graph.edges)
+            h = layer(h, species, lengths, y, edges)
             total = total + energy(h)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)

@@ -118,14 +118,10 @@ class Layer(nn.Module):
         self.linear = Linear(out, out)
         self.update = SelfConnection(irreps, out, species, scale=1) if keeps else None
 
-    def forward(
-        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
-    ) -> Tensor:
-        """New features of all atoms."""
+    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
+        """New features of all atoms; `lengths` are those of the pairs."""
         if isinstance(self.radial, RadialTable):
             weights = self.radial(lengths, species.index_select(0, edges.senders))
-        elif isinstance(self.radial, RadialNetwork):
-            weights = pairs.expand(self.radial(pairs.reduce(lengths)))
         else:
             weights = self.radial(lengths)
         a = self.message(h, y, weights, edges)
@@ -190,12 +186,12 @@ class MACE(nn.Module):
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)
         vectors = graph.vectors
-        lengths, y = safe_norm(vectors), harmonics(vectors, self.config.max_degree)
-        has_networks = any(isinstance(layer.radial, RadialNetwork) for layer in self.layers)
-        pairs = Pairs.of(graph) if has_networks else Pairs()
+        pairs = Pairs() if self.config.radial is None else Pairs.of(graph)
+        lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.max_degree)
+        edges = pairs.join(graph.edges)
         h, total = self.embedding(species), vectors.new_zeros(graph.nodes, 1)
         for layer, energy in zip(self.layers, self.energies, strict=True):
-            h = layer(h, species, lengths, pairs, y, graph.edges)
+            h = layer(h, species, lengths, y, edges)
             total = total + energy(h)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(total, parts, species, graph)

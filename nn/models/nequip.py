@@ -108,11 +108,9 @@ class Layer(nn.Module):
         species = len(config.elements)
         self.update = SelfConnection(irreps, self.gate.irreps, species, scale=1) if skip else None
 
-    def forward(
-        self, h: Tensor, species: Tensor, lengths: Tensor, pairs: Pairs, y: Tensor, edges: Edges
-    ) -> Tensor:
+    def forward(self, h: Tensor, species: Tensor, lengths: Tensor, y: Tensor, edges: Edges) -> Tensor:
         """New features of all atoms; `lengths` are those of the pairs."""
-        m = self.message(h, y, pairs.expand(self.radial(lengths)), edges)
+        m = self.message(h, y, self.radial(lengths), edges)
         gated: Tensor = self.gate(m if self.update is None else self.update(h, m, species))
         return gated
 
@@ -178,9 +176,9 @@ class NequIP(nn.Module):
         species = self.species(graph.atomic_numbers)
         vectors, pairs = graph.vectors, Pairs.of(graph)
         lengths, y = pairs.reduce(safe_norm(vectors)), harmonics(vectors, self.config.max_degree)
-        h = self.embedding(species)
+        h, edges = self.embedding(species), pairs.join(graph.edges)
         for layer in self.layers:
-            h = layer(h, species, lengths, pairs, y, graph.edges)
+            h = layer(h, species, lengths, y, edges)
         parts = {name: readout(h) for name, readout in self.readouts.items()}
         results: dict[str, Tensor] = self.outputs(self.readout(h), parts, species, graph)
         return results

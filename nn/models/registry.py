@@ -22,7 +22,7 @@ def find(name: str) -> type[nn.Module]:
     """The class of a model by its name, in any case.
 
     Raises:
-        ValueError: If there is none; lists those there are.
+        ValueError: If there is none; lists those there are, and files of models that cannot be imported.
         TypeError: If what another package offers is no model.
 
     Examples:
@@ -30,7 +30,8 @@ def find(name: str) -> type[nn.Module]:
         <class 'cartesian.nn.models.nequip.NequIP'>
     """
     wanted = name.casefold()
-    known = {found.__name__.casefold(): found for found in _own()}
+    own, broken = _own()
+    known = {found.__name__.casefold(): found for found in own}
     if wanted in known:
         return known[wanted]
     for entry in entry_points(group=GROUP):
@@ -43,12 +44,15 @@ def find(name: str) -> type[nn.Module]:
     hint = [known for known in names if [known.casefold()] == near]
     raise ValueError(
         f"no model is called {name!r}{f'; is it {hint[0]!r}?' if hint else ''} There are {', '.join(names)}"
+        + "".join(f"; {file} cannot be imported: {error}" for file, error in broken.items())
     )
 
 
 def model_names() -> list[str]:
     """The names of all models."""
-    return sorted({found.__name__ for found in _own()} | {entry.name for entry in entry_points(group=GROUP)})
+    return sorted(
+        {found.__name__ for found in _own()[0]} | {entry.name for entry in entry_points(group=GROUP)}
+    )
 
 
 def settings(model: type[nn.Module]) -> type[Any]:
@@ -71,15 +75,21 @@ def settings(model: type[nn.Module]) -> type[Any]:
     return found
 
 
-def _own() -> list[type[nn.Module]]:
-    """The models of this folder."""
-    files = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
-    modules = [
-        import_module(f"{__package__}.{stem}") for stem in files if stem not in ("__init__", "registry")
-    ]
-    return [
-        found
-        for module in modules
-        for name, found in vars(module).items()
-        if isclass(found) and issubclass(found, nn.Module) and hasattr(module, f"{name}Config")
-    ]
+def _own() -> tuple[list[type[nn.Module]], dict[str, Exception]]:
+    """The models of this folder; and the files that cannot be imported, which do no harm to the others."""
+    models: list[type[nn.Module]] = []
+    broken: dict[str, Exception] = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in ("__init__", "registry"):
+            continue
+        try:
+            module = import_module(f"{__package__}.{path.stem}")
+        except Exception as error:
+            broken[path.name] = error
+            continue
+        models += [
+            found
+            for name, found in vars(module).items()
+            if isclass(found) and issubclass(found, nn.Module) and hasattr(module, f"{name}Config")
+        ]
+    return models, broken

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cartesian.kernels.direct import apply
+
 Activation = Callable[[Tensor], Tensor]
 
 
@@ -27,7 +29,7 @@ class SiLU(nn.SiLU):
         # Compiled code has kernels of its own.
         if torch.compiler.is_compiling() or not input.requires_grad:
             return nn.functional.silu(input)
-        return _SiLU.apply(input)  # type: ignore[no-untyped-call]
+        return apply(_SiLU, input)
 
 
 class _SiLU(torch.autograd.Function):
@@ -46,7 +48,7 @@ class _SiLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return _Slope.apply(x, gradient)  # type: ignore[no-untyped-call]
+        return apply(_Slope, x, gradient)
 
 
 class _Slope(torch.autograd.Function):
@@ -67,7 +69,7 @@ class _Slope(torch.autograd.Function):
         x, y = ctx.saved_tensors
         s = torch.sigmoid(x)
         curvature = torch.addcmul(s, s, s, value=-1) * torch.addcmul(x + 2, x, s, value=-2)
-        slope = _Slope.apply(x, gradient)  # type: ignore[no-untyped-call]
+        slope = apply(_Slope, x, gradient)
         return curvature * (gradient * y), slope
 
 

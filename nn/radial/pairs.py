@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph
 
 
@@ -50,6 +51,10 @@ class Pairs(NamedTuple):
         first = torch.minimum(own, other)
         is_first = first == own
         return cls(is_first.nonzero()[:, 0], (is_first.cumsum(0) - 1)[first])
+
+    def join(self, edges: Edges) -> Edges:
+        """The edges, and which of them share their weights."""
+        return edges._replace(pair=self.pair, first=self.first)
 
     def reduce(self, values: Tensor) -> Tensor:
         """Values `(edges, ...)` of the first edge of each pair, `(pairs, ...)`."""

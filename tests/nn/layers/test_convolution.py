@@ -38,7 +38,7 @@ def test_it_is_the_sum_over_edges_by_the_reference(seed):
         weights = layer.radial(vector.norm()[None]).detach().numpy()
         y, edge = harmonics(vector.numpy()[None], 1), (j.numpy()[None], i.numpy()[None])
         total = total + convolution(layer.message.program, up, y, weights, edge)
-    wanted, found = layer.message.mix(torch.from_numpy(total)) / 2.5, layer(features, graph)
+    wanted, found = layer.message.mix(torch.from_numpy(total)), layer(features, graph)
     assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
     assert found[:3].all()
     assert not found[3].any()

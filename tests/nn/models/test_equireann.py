@@ -82,12 +82,18 @@ def transcribed(model, graph):
     alpha, s = model.radial.exponents[j], model.radial.centres[j]
     phi = torch.einsum("ea,ew->eaw", torch.cat(ranked, 1), torch.exp(-alpha * (d[:, None] - s) ** 2))
     phi = phi * fc[:, None, None]
+    x, p = (d / config.cutoff).clamp(max=1), config.power
+    if p:
+        fc = 1 - (p + 1) * (p + 2) / 2 * x**p + p * (p + 2) * x ** (p + 1) - p * (p + 1) / 2 * x ** (p + 2)
     c = model.coefficients[species]
     for t in range(config.iterations + 1):
         messages = torch.einsum("eaw,ew->eaw", phi, c[graph.senders])
         W = messages.new_zeros(n, *messages.shape[1:]).index_add(0, graph.receivers, messages)
         gamma = model.densities[0 if config.shared else t].weight[rank]
         rho = torch.einsum("naw,awm->nam", W, gamma).square().sum(1)
+        if config.standardize:
+            standard = model.standards[t]
+            rho = (rho - standard.means[species]) / standard.deviations[species]
         if t < config.iterations:
             c = c + network(model.updates[t], rho, species)
             if config.equivariant:
@@ -104,8 +110,12 @@ def transcribed(model, graph):
     st.integers(0, 3),
     st.integers(0, 2),
     st.integers(0, 3),
+    st.sampled_from([0, 3, 12]),
+    st.booleans(),
 )
-def test_no_state_of_edges_is_needed(seed, equivariant, shared, iterations, blocks, max_rank):
+def test_no_state_of_edges_is_needed(
+    seed, equivariant, shared, iterations, blocks, max_rank, power, standardize
+):
     config = replace(
         SMALL,
         equivariant=equivariant,
@@ -113,11 +123,33 @@ def test_no_state_of_edges_is_needed(seed, equivariant, shared, iterations, bloc
         iterations=iterations,
         blocks=blocks,
         max_rank=max_rank,
+        power=power,
+        standardize=standardize,
     )
     model, graph = trained(config, seed % 97), molecules(seed)
     with torch.no_grad():
         found, (wanted, _, _) = model(graph)["energies"], transcribed(model, graph)
     assert (found - wanted).abs().max() < 1e-13 * (1 + wanted.abs().max())
+
+
+def test_settled_networks_see_densities_of_mean_zero_and_deviation_one():
+    model, graph = trained(replace(SMALL, standardize=True)), molecules(sizes=(5, 5, 5))
+    model.settle(graph)
+    seen = []
+    for network in (*model.updates, model.values):
+        network.register_forward_pre_hook(lambda *called: seen.append(called[1][0]))
+    with torch.no_grad():
+        model(graph)
+    assert len(seen) == SMALL.iterations + 1
+    for density in seen:
+        for z in (1, 8):
+            part = density[graph.atomic_numbers == z]
+            assert part.mean(0).abs().max() < 1e-10
+            assert torch.allclose(part.std(0, correction=0), torch.ones(5).double(), rtol=1e-10)
+    plain = trained(SMALL)
+    before = plain(graph)["energies"]
+    plain.settle(graph)
+    assert torch.equal(plain(graph)["energies"], before)
 
 
 def test_densities_are_those_of_the_edge_states():
@@ -148,7 +180,11 @@ def test_published_settings_have_the_published_number_of_parameters():
     assert counts["CO2/Ni(100)"] == wanted
 
 
-@pytest.mark.parametrize("options", [{}, {"equivariant": False, "shared": True}], ids=["EquiREANN", "REANN"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"equivariant": False, "shared": True}, {"power": 6, "standardize": True}],
+    ids=["EquiREANN", "REANN", "power"],
+)
 def test_it_obeys_the_laws_of_potentials(options):
     model = Potential(trained(replace(SMALL, targets=TARGETS, **options)))
     testing.assert_potential(model, [1, 8], 3.0, reach=9.0, examples=2)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from types import ModuleType
 
@@ -27,6 +28,19 @@ def test_all_models_have_settings():
 def test_a_misspelled_name_suggests_the_near_one():
     with pytest.raises(ValueError, match=r"'TensrNet'; is it 'TensorNet'\? There are .*BOTNet"):
         registry.find("TensrNet")
+
+
+def test_a_broken_file_does_no_harm_to_other_models(monkeypatch):
+    def broken(name):
+        if name.endswith(".hotpp"):
+            raise SyntaxError("unfinished")
+        return import_module(name)
+
+    monkeypatch.setattr(registry, "import_module", broken)
+    assert registry.find("NequIP") is NequIP
+    assert "HotPP" not in registry.model_names()
+    with pytest.raises(ValueError, match=r"no model is called 'HotPP'.*; hotpp\.py cannot be imported: u"):
+        registry.find("HotPP")
 
 
 def offer(monkeypatch, **names):
