@@ -3,11 +3,11 @@
 64 channels, two layers, degree 2, cutoff 5 Å, float32; five molecules of 27 atoms, and 500 atoms of copper.
 *Inference* is energies and forces, *training* the gradient of a loss of both. Neighbours are found before;
 processor time of one core, in turns, medians. Memory is the peak of a process above what it holds before it
-computes; with ours, except HotPP, that counts some 150 MiB of code that torch loads with its first custom
-operator.
+computes.
 
-*tabulated* are our models with tables of 256 intervals in place of radial networks (`nn.tabulate`), *plain*
-is HotPP in plain torch from its equations. Other peers run in environments of their own: `--python
+*knots* are our models with splines of 256 intervals in place of radial networks, through which the networks
+are trained (`knots=256`), *tabulated* the same with the splines made once (`nn.tabulate`), which cannot be
+trained; *plain* is HotPP in plain torch from its equations. Other peers run in environments of their own: `--python
 mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
 """
 
@@ -28,11 +28,11 @@ from benchmarks.systems import SYSTEMS, arrays
 MODES = ("inference", "training")
 # Our models, and who else has the same one.
 PAIRS = {
-    "MACE": ("tabulated", "mace"),
+    "MACE": ("knots", "tabulated", "mace"),
     "NequIP": ("tabulated", "nequip"),
     "TensorNet": ("tabulated", "torchmd"),
-    "HotPP": ("tabulated", "plain"),
-    "ICTP": ("tabulated",),
+    "HotPP": ("knots", "tabulated", "plain"),
+    "ICTP": ("knots", "tabulated"),
     "BOTNet": (),
     "EquiREANN": (),
 }
@@ -78,7 +78,7 @@ class Worker:
 
 def main(pythons: Mapping[str, str]) -> list[Row]:
     """Time all models and the peers for which an interpreter is given."""
-    pythons = {**dict.fromkeys(("ours", "tabulated", "plain"), sys.executable), **pythons}
+    pythons = {**dict.fromkeys(("ours", "knots", "tabulated", "plain"), sys.executable), **pythons}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for system in SYSTEMS:

@@ -17,29 +17,29 @@ import torch
 
 from benchmarks.systems import Arrays
 
-Predict = Callable[[bool], tuple[torch.Tensor, torch.Tensor]]
+Predict = Callable[[], tuple[torch.Tensor, torch.Tensor]]
 
 
 class Subject:
     """A model with everything that is not timed: its graph and its parameters.
 
     Args:
-        predict: From whether the result is to be differentiated to energies and forces.
+        predict: Energies and forces, to be differentiated if the model is in training.
         model: Whose parameters are trained.
         notes: What the reader has to know.
     """
 
     def __init__(self, predict: Predict, model: torch.nn.Module, notes: str = "") -> None:
-        self.predict, self.notes = predict, notes
+        self.predict, self.notes, self.model = predict, notes, model
         self.parameters = [p for p in model.parameters() if p.requires_grad]
 
     def inference(self) -> None:
-        """Energies and forces."""
-        self.predict(False)
+        """Energies and forces, while parameters are constants, as in calculators."""
+        self.predict()
 
     def training(self) -> None:
         """The gradient of a loss of energies and forces."""
-        energies, forces = self.predict(True)
+        energies, forces = self.predict()
         loss = forces.square().mean() + 1e-3 * energies.square().mean()
         torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
@@ -61,6 +61,9 @@ def main() -> None:
             answer = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024
         else:
             run = getattr(subject, line.strip())
+            subject.model.train(line.strip() == "training")
+            for parameter in subject.parameters:
+                parameter.requires_grad_(line.strip() == "training")
             begin = time.process_time()
             run()
             answer = 1e3 * (time.process_time() - begin)

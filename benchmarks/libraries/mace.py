@@ -48,8 +48,8 @@ def _make(system: Arrays) -> Subject:
         "head": torch.zeros(len(cells), dtype=torch.long),
     }
 
-    def predict(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        out = model(data | {"positions": positions.clone()}, training=train, compute_force=True)
+    def predict() -> tuple[torch.Tensor, torch.Tensor]:
+        out = model(data | {"positions": positions.clone()}, training=model.training, compute_force=True)
         return out["energy"], out["forces"]
 
     return Subject(predict, model)

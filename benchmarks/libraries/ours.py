@@ -20,11 +20,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def make(name: str, system: Arrays, tables: bool = False) -> Subject:
+def make(name: str, system: Arrays, tables: bool = False, knots: int = 0) -> Subject:
     elements = sorted(set(system["numbers"].tolist()))
     settings = SETTINGS[name]
     if name not in ("TensorNet", "EquiREANN"):
         settings = settings | {"neighbors": len(system["senders"]) / len(system["numbers"])}
+    if knots:
+        settings = settings | {"knots": knots}
     config = getattr(models, f"{name}Config")(elements=elements, cutoff=CUTOFF, **settings)
     model = getattr(models, name)(config)
     potential = Potential(tabulate(model, 256) if tables else model, stress=False)
@@ -38,8 +40,8 @@ def make(name: str, system: Arrays, tables: bool = False) -> Subject:
         system["systems"],
     )
 
-    def predict(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        results = potential.train(train)(graph)
+    def predict() -> tuple[torch.Tensor, torch.Tensor]:
+        results = potential(graph)
         return results["energy"], results["forces"]
 
     return Subject(predict, potential)

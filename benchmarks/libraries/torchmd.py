@@ -38,8 +38,8 @@ def _make(system: Arrays) -> Subject:
     numbers, batch = torch.tensor(system["numbers"]), torch.tensor(system["systems"])
     positions = torch.tensor(system["positions"], dtype=dtype)
 
-    def predict(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        energies, forces = model.train(train)(numbers, positions.clone().requires_grad_(), batch)
+    def predict() -> tuple[torch.Tensor, torch.Tensor]:
+        energies, forces = model(numbers, positions.clone().requires_grad_(), batch)
         return energies, forces
 
     return Subject(predict, model, "searches neighbours, too")

@@ -61,9 +61,8 @@ class RankLinear(nn.Module):
         self.inputs, self.scale = tuple(inputs), scale
         # A linear map asks a block for its number of components only; there is an irrep for any odd number.
         kinds = [Irrep((3**n - 1) // 2, 1) for n in range(len(self.inputs))]
-        self.irreps = tuple(
-            Irreps(zip(counts, kinds, strict=True)) for counts in (self.inputs, [outputs] * len(kinds))
-        )
+        self.irreps = Irreps(zip(self.inputs, kinds, strict=True))
+        self.out = Irreps((outputs, kind) for kind in kinds)
         self.weight = nn.Parameter(torch.randn(sum(inputs), outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
@@ -71,7 +70,7 @@ class RankLinear(nn.Module):
         """Mix the channels."""
         parts = zip(torch.split(self.weight, list(self.inputs)), self.inputs, strict=True)
         weights = torch.cat([(part * (self.scale * count**-0.5)).flatten() for part, count in parts])
-        mixed: Tensor = linear(features, weights, *self.irreps)
+        mixed: Tensor = linear(features, weights, self.irreps, self.out)
         return mixed + nn.functional.pad(self.bias, (0, mixed.shape[-1] - len(self.bias)))
 
     def extra_repr(self) -> str:

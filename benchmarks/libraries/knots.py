@@ -1,0 +1,7 @@
+"""Our models with splines of 256 intervals in place of radial networks, through which the networks are trained."""
+
+from functools import partial
+
+from benchmarks.libraries import ours
+
+MODELS = {name: partial(ours.make, name, knots=256) for name in ("MACE", "HotPP", "ICTP")}
