@@ -10,7 +10,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 # Modules with a `main(…)` that returns rows and takes the options it knows, and a `table(rows)`.
-TABLES = ("convolution", "chain", "powers", "harmonics", "linear", "memory", "models")
+TABLES = ("convolution", "forming", "chain", "powers", "harmonics", "linear", "memory", "models", "epoch")
 # Modules that write their own results, and one that draws those of all.
 OTHERS = ("core", "plots")
 
@@ -57,7 +57,7 @@ def _write(name: str, arguments: argparse.Namespace, rows: list[dict[str, Any]],
     command = f"python -m benchmarks {name}{' --eager' * (arguments.eager and 'compiled' in known)}"
     if "pythons" in known:
         command += "".join(f" --python {pair.partition('=')[0]}=PATH" for pair in arguments.python)
-    where, file = f"one core of {_processor()}", name
+    where, file = f"{getattr(module, 'CORES', 'one core')} of {_processor()}", name
     if arguments.device == "cuda":
         where, file = _gpu(), f"{name}-gpu"
         command += " --device cuda"
@@ -72,7 +72,14 @@ def _write(name: str, arguments: argparse.Namespace, rows: list[dict[str, Any]],
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{file}.md").write_text(text + "\n")
-    (RESULTS / f"{file}.json").write_text(json.dumps(rows, indent=1) + "\n")
+    numbers = RESULTS / f"{file}.json"
+    numbers.write_text(json.dumps(rows, indent=1) + "\n")
+    try:
+        from benchmarks.plots import picture
+    except ImportError as error:
+        print(f"without a picture: {error}")
+    else:
+        picture(numbers)
 
 
 def _gpu() -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from benchmarks.goals import goals
 from benchmarks.timing import Case, Machine, interleaved, leaf, machine, on_threads
 from cartesian.kernels.edges import sort_edges
 from cartesian.ops.convolution import convolution
@@ -164,6 +165,7 @@ def main(
                         "mode": mode,
                         "who": name,
                         "ms": milliseconds,
+                        "device": device,
                     }
                     if name == "cartesian" and mode == "forward":
                         row["floor"] = floor(degree, dtype, core)
@@ -192,7 +194,7 @@ def table(rows: list[dict]) -> str:
         second = f"{mine['two cores']:.1f}×" if "two cores" in mine else ""
         cells = [f"0…{key[0]}", *key[1:], f"{mine['ms']:.2f}", least, eager, compiled, second]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join((*lines, "", goals(rows)))
 
 
 def speedups(mine: dict, peers: list[dict], named: bool = True) -> str:

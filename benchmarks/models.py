@@ -7,8 +7,8 @@ computes.
 
 *knots* are our models with splines of 256 intervals in place of radial networks, through which the networks
 are trained (`knots=256`), *tabulated* the same with the splines made once (`nn.tabulate`), which cannot be
-trained; *plain* is HotPP in plain torch from its equations. Other peers run in environments of their own: `--python
-mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
+trained; *plain* is HotPP in plain torch from its equations. Other peers run in environments of their own:
+`--python mace=PATH`, `nequip=PATH`, `torchmd=PATH`.
 """
 
 import json

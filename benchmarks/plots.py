@@ -1,6 +1,6 @@
 """Pictures of the tables in `benchmarks/results`, drawn from the numbers beside them and shown below them.
 
-A table that is written again loses its picture until this runs again, so none shows other numbers.
+Every benchmark draws its own when it is done; this draws all of them again.
 """
 
 import json
@@ -26,24 +26,29 @@ STYLE: Any = {
     "svg.hashsalt": "cartesian",
 }
 # What is measured; everything else in a row says of what.
-MEASURED = ("who", "mode", "ms", "floor", "limit", "two cores", "operands", "weights", "peak")
+MEASURED = ("who", "mode", "ms", "device", "floor", "limit", "two cores", "operands", "weights", "peak")
 Row = dict[str, Any]
 
 
 def main() -> None:
     """Draw a picture for every table there is a way to draw, and show it on its page."""
     for numbers in sorted(RESULTS.glob("*.json")):
-        draw = DRAWN.get(numbers.stem.removesuffix("-gpu"))
-        if draw is None:
-            continue
-        picture, page = numbers.with_suffix(".svg"), numbers.with_suffix(".md")
-        with mpl.rc_context(STYLE):
-            figure = draw(json.loads(numbers.read_text()))
-            figure.savefig(picture, metadata={"Date": None}, facecolor="white")
-        text, link = page.read_text(), f"![The table as a picture]({picture.name})"
-        if link not in text:
-            page.write_text(f"{text}\n{link}\n")
-        print(f"{picture.name}, {picture.stat().st_size / 1000:.0f} kB")
+        picture(numbers)
+
+
+def picture(numbers: Path) -> None:
+    """Draw the picture of one table, and show it on its page."""
+    draw = DRAWN.get(numbers.stem.removesuffix("-gpu"))
+    if draw is None:
+        return
+    drawn, page = numbers.with_suffix(".svg"), numbers.with_suffix(".md")
+    with mpl.rc_context(STYLE):
+        figure = draw(json.loads(numbers.read_text()))
+        figure.savefig(drawn, metadata={"Date": None}, facecolor="white")
+    text, link = page.read_text(), f"![The table as a picture]({drawn.name})"
+    if link not in text:
+        page.write_text(f"{text}\n{link}\n")
+    print(f"{drawn.name}, {drawn.stat().st_size / 1000:.0f} kB")
 
 
 def ratios(rows: list[Row]) -> Figure:
@@ -101,7 +106,7 @@ def growth(rows: list[Row]) -> Figure:
     return figure
 
 
-DRAWN = dict.fromkeys(("convolution", "powers", "harmonics", "linear"), ratios) | {
+DRAWN = dict.fromkeys(("convolution", "forming", "powers", "harmonics", "linear"), ratios) | {
     "memory": peaks,
     "chain": growth,
 }
@@ -136,7 +141,7 @@ def _bars(
 
 def _of(row: Row) -> tuple[str, ...]:
     """What a row is about, in words."""
-    words = {"degree": "0…{}", "channels": "{} ch.", "dtype": "{}"}
+    words = {"degree": "0…{}", "channels": "{} ch.", "radial": "{} radial", "dtype": "{}"}
     short = {"float32": "f32", "float64": "f64", "fully connected": "connected"}
     return tuple(
         words.get(key, "{}").format(short.get(value, value))

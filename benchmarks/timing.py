@@ -78,26 +78,25 @@ def interleaved(
 ) -> dict[str, float]:
     """Median milliseconds of each, taking turns for at least `rounds` rounds and `seconds` seconds each.
 
-    Who takes ten times as long as that is run three times.
+    Who has taken five times as many seconds is done, whatever the rounds; the first run does not count.
     """
     elapsed = partial(_elapsed, clock=_clock(torch.device(device)))
-    inner = {}
+    inner, samples = {}, {}
     for name, run in runs.items():
         elapsed(run, 1)
-        inner[name] = max(1, int(2e-3 / max(elapsed(run, 1), 1e-7)))
-    samples: dict[str, list[float]] = {name: [] for name in runs}
-    spent = dict.fromkeys(runs, 0.0)
-    while active := [
-        n
-        for n in runs
-        if (len(samples[n]) < rounds and not (spent[n] > 10 * seconds and len(samples[n]) >= 3))
-        or (spent[n] < seconds and len(samples[n]) < 50)
-    ]:
+        once = elapsed(run, 1)
+        inner[name] = max(1, int(2e-3 / max(once, 1e-7)))
+        samples[name] = [once] if inner[name] == 1 else []
+    while active := [name for name in runs if not _is_done(samples[name], inner[name], seconds, rounds)]:
         for name in active:
-            took = elapsed(runs[name], inner[name])
-            spent[name] += took
-            samples[name].append(1e3 * took / inner[name])
-    return {name: statistics.median(times) for name, times in samples.items()}
+            samples[name].append(elapsed(runs[name], inner[name]) / inner[name])
+    return {name: 1e3 * statistics.median(times) for name, times in samples.items()}
+
+
+def _is_done(samples: list[float], inner: int, seconds: float, rounds: int) -> bool:
+    spent = inner * sum(samples)
+    enough = len(samples) >= rounds and (spent >= seconds or len(samples) >= 50)
+    return enough or spent >= 5 * seconds
 
 
 def on_threads(

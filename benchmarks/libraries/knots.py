@@ -1,4 +1,4 @@
-"""Our models with splines of 256 intervals in place of radial networks, through which the networks are trained."""
+"""Our models with splines in place of radial networks, through which the networks are trained."""
 
 from functools import partial
 

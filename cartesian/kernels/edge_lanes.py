@@ -96,7 +96,7 @@ def run_native(text: str, operands: Sequence[Tensor], edges: Edges | None) -> li
         (ctypes.c_void_p * len(operands))(*[array.data_ptr() for array in operands]),
         (ctypes.c_void_p * len(outputs))(*[array.data_ptr() for array in outputs]),
         (ctypes.c_int64 * len(outputs))(*[array.numel() for array in outputs]),
-        torch.get_num_threads(),
+        native.thread_count(torch, len(like) if edges is None else len(edges.senders)),
     )
     if failed:
         raise MemoryError(f"no memory for the scratch rows of {len(like)} edges")

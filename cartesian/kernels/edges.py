@@ -32,13 +32,14 @@ class Edges(NamedTuple):
     pair: Any = None
     first: Any = None
 
-    def rows(self, place: str) -> int:
+    def rows(self, place: str) -> Any:
         """Number of rows of an operand that has one per edge, pair, sender or receiver."""
+        # No plain integers, which they are not while a compiler looks on.
         if place == "sender":
             return self.nodes
         if place == "receiver":
-            return int(self.starts.shape[0]) - 1
-        return int((self.first if place == "pair" else self.senders).shape[0])
+            return self.starts.shape[0] - 1
+        return (self.first if place == "pair" else self.senders).shape[0]
 
     def row_of(self, place: str) -> Any:
         """The row of each edge in an operand that has one per pair, sender or receiver."""

@@ -65,7 +65,7 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
         channels + padding,
         (ctypes.c_void_p * len(operands))(*[array.data_ptr() for array in operands]),
         (ctypes.c_void_p * len(outputs))(*[array.data_ptr() for array in outputs]),
-        torch.get_num_threads(),
+        native.thread_count(torch, rows),
     )
     return [array[..., :channels].contiguous() for array in outputs] if padding else outputs
 

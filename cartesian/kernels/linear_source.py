@@ -1,8 +1,9 @@
 r"""C source of linear maps: products with a matrix for each pair of blocks, over rows where they lie.
 
 One source for all maps, which come as a table of their blocks. Six rows and two registers of columns are
-summed at a time; a row of such a product is one component of one atom, so nothing is copied but the matrices,
-into panels of these columns. Rows may belong to groups, each of which has matrices of its own.
+summed at a time; a row of such a product is one component of one atom. Matrices are copied into panels of
+these columns, and for their gradients some rows are. Rows may belong to groups, each of which has matrices
+of its own.
 
 Rows are dealt out to threads, or for the gradient of the matrices their lines are: no sum depends on the
 number of threads.
@@ -14,7 +15,7 @@ from cartesian.kernels.source import HEAD
 
 _SOURCE = """
 #define UNROLL _Pragma("GCC unroll 8")
-enum { MANY = 6, CHUNK = 64, PANEL = 2 * LANES, POINTERS = 8 * MANY };
+enum { MANY = 6, CHUNK = 48, PANEL = 2 * LANES, POINTERS = 8 * MANY };
 
 /* One pair of blocks: channels of both, components, where they begin in rows, and their matrix in the
    weights; whether it is the first for its block of the result. */
@@ -58,7 +59,8 @@ static void product(T *const *out, const T *const *x, const T *panels, const int
         int i = 0;
 #define ROWS(registers, n) \\
     do { \\
-        for (; i + MANY <= count; i += MANY) block(out + i, x + i, panels, c, inner, MANY, registers, n, add); \\
+        for (; i + MANY <= count; i += MANY) \\
+            block(out + i, x + i, panels, c, inner, MANY, registers, n, add); \\
         for (; i < count; i++) block(out + i, x + i, panels, c, inner, 1, registers, n, add); \\
     } while (0)
         if (rest >= PANEL) ROWS(2, LANES);
@@ -69,50 +71,50 @@ static void product(T *const *out, const T *const *x, const T *panels, const int
     }
 }
 
-/* Lines of a matrix += sums over rows of products of two numbers: m of x with all of z. */
-INLINE void outer(T *matrix, const T *const *x, const T *const *z, const int64_t count, const int64_t columns,
-                  const int m, const int registers, const int n)
+/* m lines of a matrix, some columns of them += x: (count, left) transposed times a panel (count, PANEL). */
+INLINE void outer(T *matrix, const T *x, const T *panel, const int64_t left, const int64_t columns,
+                  const int64_t count, const int m, const int registers, const int n)
 {
     V sum[MANY][2];
     UNROLL
     for (int i = 0; i < m; i++)
         UNROLL
-        for (int j = 0; j < registers; j++) sum[i][j] = load(matrix + i * columns + j * LANES, n);
-    for (int64_t k = 0; k < count; k++) {
+        for (int j = 0; j < registers; j++)
+            sum[i][j] = load(matrix + i * columns + j * LANES, j + 1 < registers ? LANES : n);
+    for (int64_t k = 0; k < count; k++, x += left, panel += PANEL) {
         V own[2];
         UNROLL
-        for (int j = 0; j < registers; j++) own[j] = load(z[k] + j * LANES, n);
+        for (int j = 0; j < registers; j++) own[j] = load(panel + j * LANES, LANES);
         UNROLL
         for (int i = 0; i < m; i++)
             UNROLL
-            for (int j = 0; j < registers; j++) sum[i][j] += x[k][i] * own[j];
+            for (int j = 0; j < registers; j++) sum[i][j] += x[i] * own[j];
     }
     UNROLL
     for (int i = 0; i < m; i++)
         UNROLL
-        for (int j = 0; j < registers; j++) store(matrix + i * columns + j * LANES, sum[i][j], n);
+        for (int j = 0; j < registers; j++)
+            store(matrix + i * columns + j * LANES, sum[i][j], j + 1 < registers ? LANES : n);
 }
 
-static void lines(T *matrix, const T **x, const T **z, const int64_t count, const int64_t columns,
-                  const int m)
+/* Up to six lines, all columns. */
+static void lines(T *matrix, const T *x, const T *z, const int64_t left, const int64_t columns,
+                  const int64_t count, const int m)
 {
-    int64_t c = 0;
-#define COLUMNS(registers, n) \\
+    for (int64_t c = 0; c < columns; c += PANEL, z += count * PANEL) {
+        const int64_t rest = columns - c;
+#define LINES(registers, n) \\
     do { \\
-        if (m == MANY) outer(matrix + c, x, z, count, columns, MANY, registers, n); \\
-        else { \\
-            for (int i = 0; i < m; i++) { \\
-                outer(matrix + i * columns + c, x, z, count, columns, 1, registers, n); \\
-                for (int64_t k = 0; k < count; k++) x[k]++; \\
-            } \\
-            for (int64_t k = 0; k < count; k++) x[k] -= m; \\
-        } \\
-        for (int64_t k = 0; k < count; k++) z[k] += (registers) * LANES; \\
+        if (m == MANY) outer(matrix + c, x, z, left, columns, count, MANY, registers, n); \\
+        else for (int i = 0; i < m; i++) \\
+            outer(matrix + i * columns + c, x + i, z, left, columns, count, 1, registers, n); \\
     } while (0)
-    for (; c + 2 * LANES <= columns; c += 2 * LANES) COLUMNS(2, LANES);
-    for (; c + LANES <= columns; c += LANES) COLUMNS(1, LANES);
-    if (c < columns) COLUMNS(1, columns - c);
-#undef COLUMNS
+        if (rest >= PANEL) LINES(2, LANES);
+        else if (rest > LANES) LINES(2, rest - LANES);
+        else if (rest == LANES) LINES(1, LANES);
+        else LINES(1, rest);
+#undef LINES
+    }
 }
 
 INLINE int64_t panels(const struct Part *part) { return (part->right + PANEL - 1) / PANEL; }
@@ -138,16 +140,16 @@ static void map(const struct Part *parts, const int64_t count, const int64_t *or
         const T *from[POINTERS];
         T *to[POINTERS];
         int m = 0;
-        for (int64_t k = first; k < last; k++) {
-            const int64_t r = order ? order[k] : k;
-            for (int64_t c = 0; c < p->components; c++) {
+        /* Components one by one: neighbouring ones of a row meet in the same bank of the cache. */
+        for (int64_t c = 0; c < p->components; c++)
+            for (int64_t k = first; k < last; k++) {
+                const int64_t r = order ? order[k] : k;
                 from[m] = x + r * x_row + p->x + c * p->left;
                 to[m++] = out + r * out_row + p->z + c * p->right;
                 if (m < POINTERS) continue;
                 product(to, from, packed, p->right, p->left, m, !p->first);
                 m = 0;
             }
-        }
         product(to, from, packed, p->right, p->left, m, !p->first);
     }
 }
@@ -176,36 +178,64 @@ int apply(const struct Part *parts, const int64_t count, const int64_t *order, c
     return 0;
 }
 
+/* Rows of x side by side, and panels of columns of rows of z. */
+static void copy(const T *const *x, const T *const *z, const int64_t count, const struct Part *part, T *left,
+                 T *right)
+{
+    for (int64_t k = 0; k < count; k++) memcpy(left + k * part->left, x[k], part->left * sizeof(T));
+    for (int64_t c = 0; c < part->right; c += PANEL, right += count * PANEL) {
+        const int64_t rest = part->right - c;
+        for (int64_t k = 0; k < count; k++)
+            /* A constant length takes two moves, another one a call. */
+            if (rest >= PANEL) memcpy(right + k * PANEL, z[k] + c, PANEL * sizeof(T));
+            else memcpy(right + k * PANEL, z[k] + c, rest * sizeof(T));
+    }
+}
+
 /* Gradients of the matrices: sums over rows and components of x times z. */
 int gradient(const struct Part *parts, const int64_t count, const int64_t *order, const int64_t *starts,
              const int64_t groups, const T *x, const int64_t x_row, const T *z, const int64_t z_row, T *w,
              const int64_t weights, const int threads)
 {
+    int failed = 0;
+    int64_t widest = 0;
+    for (const struct Part *p = parts; p < parts + count; p++) {
+        const int64_t width = p->left + panels(p) * PANEL;
+        if (width > widest) widest = width;
+    }
     memset(w, 0, groups * weights * sizeof(T));
 #pragma omp parallel num_threads(threads)
-    for (int64_t g = 0; g < groups; g++)
-        for (int64_t p = 0; p < count; p++) {
-            const struct Part part = parts[p];
-            const T *from[CHUNK], *to[CHUNK], *x_own[CHUNK], *z_own[CHUNK];
-            int64_t n = 0;
-            for (int64_t k = starts[g]; k < starts[g + 1]; k++) {
-                const int64_t r = order ? order[k] : k;
-                for (int64_t c = 0; c < part.components; c++) {
-                    from[n] = x + r * x_row + part.x + c * part.left;
-                    to[n++] = z + r * z_row + part.z + c * part.right;
-                    if (n < CHUNK && (k + 1 < starts[g + 1] || c + 1 < part.components)) continue;
-                    /* The same lines always have the same thread, so nobody waits. */
+    {
+        T *const scratch = calloc(CHUNK * widest + 1, sizeof(T));
+        if (!scratch) {
+#pragma omp atomic write
+            failed = 1;
+        }
+#pragma omp barrier
+        for (int64_t g = 0; g < groups && !failed; g++)
+            for (const struct Part *p = parts; p < parts + count; p++) {
+                T *const right = scratch + CHUNK * p->left;
+                const T *from[CHUNK], *to[CHUNK];
+                int64_t n = 0;
+                for (int64_t k = starts[g]; k < starts[g + 1]; k++) {
+                    const int64_t r = order ? order[k] : k;
+                    for (int64_t c = 0; c < p->components; c++) {
+                        from[n] = x + r * x_row + p->x + c * p->left;
+                        to[n++] = z + r * z_row + p->z + c * p->right;
+                        if (n < CHUNK && (k + 1 < starts[g + 1] || c + 1 < p->components)) continue;
+                        copy(from, to, n, p, scratch, right);
+                        /* The same lines always have the same thread, so nobody waits. */
 #pragma omp for schedule(static) nowait
-                    for (int64_t i = 0; i < part.left; i += MANY) {
-                        for (int64_t j = 0; j < n; j++) x_own[j] = from[j] + i, z_own[j] = to[j];
-                        lines(w + g * weights + part.w + i * part.right, x_own, z_own, n, part.right,
-                              part.left - i < MANY ? part.left - i : MANY);
+                        for (int64_t i = 0; i < p->left; i += MANY)
+                            lines(w + g * weights + p->w + i * p->right, scratch + i, right, p->left,
+                                  p->right, n, p->left - i < MANY ? p->left - i : MANY);
+                        n = 0;
                     }
-                    n = 0;
                 }
             }
-        }
-    return 0;
+        free(scratch);
+    }
+    return failed;
 }
 """
 

@@ -59,14 +59,15 @@ def _compiled(form: LinearMap, operands: Sequence[Any], omitted: int, groups: Gr
     order = 0 if groups is None else _start(groups.order)
     starts = whole.ctypes.data if groups is None else _start(groups.starts)
     head = table.numbers.ctypes.data, len(table.numbers), order, starts, count
-    threads = min(native.thread_count(xp), max(rows, 1))
+    threads = native.thread_count(xp, rows)
     function = _function(omitted == WEIGHTS, "float" if like.dtype == xp.float32 else "double")
     if omitted == WEIGHTS:
         given = [native.row(array) for array in operands]
         places = [number for _, *place in given for number in place]
         size = table.lengths[0]
         result = _empty(like, (size,) if groups is None else (count, size))
-        function(*head, *places, _start(result), size, threads)
+        if function(*head, *places, _start(result), size, threads):
+            raise MemoryError("no memory to copy some rows of a linear map")
         return result
     weights = operands[0] if groups is None else operands[0].reshape(-1)
     weights = np.ascontiguousarray(weights) if xp is np else weights.contiguous()

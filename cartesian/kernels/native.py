@@ -52,7 +52,8 @@ def call(
     rows = [row(array) for array in operands]
     sizes = {"edge": len(first)}
     indices: list[int | None] = [None, None, None]
-    segments, longest, threads, shared = len(first), 1, thread_count(xp), list[int]()
+    segments, longest, shared = len(first), 1, list[int]()
+    threads = thread_count(xp, len(first if edges is None else edges.senders))
     if edges is not None:
         segments = len(edges.starts) - 1
         sizes = {"edge": len(edges.senders), "sender": edges.nodes, "receiver": segments}
@@ -122,8 +123,7 @@ def _pointer(array: Any) -> int:
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data_ptr()
 
 
-def thread_count(xp: Any) -> int:
-    """Threads that a library computes with: torch as it was told, NumPy like OpenMP."""
-    if xp is np:
-        return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-    return xp.get_num_threads()
+def thread_count(xp: Any, rows: int, least: int = 128) -> int:
+    """Threads for so many edges or nodes: as many as the library was told, each with `least` rows or more."""
+    told = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1) if xp is np else xp.get_num_threads()
+    return min(told, 1 + rows // least)

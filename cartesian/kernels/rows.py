@@ -40,7 +40,7 @@ def run_native(text: str, operands: Sequence[Any]) -> list[Any]:
         operands = [array.contiguous() for array in operands]
         places = pointers_in(*[array.data_ptr() for array in operands])
         targets = pointers_out(*[array.data_ptr() for array in outputs])
-    threads = min(native.thread_count(xp), 1 + rows // _ROWS_PER_THREAD)
+    threads = native.thread_count(xp, rows, _ROWS_PER_THREAD)
     function(rows, places, targets, threads)
     return outputs
 

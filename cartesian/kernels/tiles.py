@@ -68,9 +68,9 @@ def _call(name: str, table: np.ndarray, like: Any, shape: tuple[int, ...], *argu
     rows, r, p, q = shape
     xp = namespace(like)
     table = np.ascontiguousarray(table, np.float32 if like.dtype == xp.float32 else np.float64)
-    threads = native.thread_count(xp)
+    threads = native.thread_count(xp, rows)
     function = _function(name, table.shape[1], "float" if table.dtype == np.float32 else "double")
-    function(rows, table.ctypes.data, r, table.shape[2], p, q, *arguments, min(threads, max(rows, 1)))
+    function(rows, table.ctypes.data, r, table.shape[2], p, q, *arguments, threads)
 
 
 def _start(array: Any) -> int:

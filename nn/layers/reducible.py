@@ -68,10 +68,17 @@ class RankLinear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Mix the channels."""
-        parts = zip(torch.split(self.weight, list(self.inputs)), self.inputs, strict=True)
-        weights = torch.cat([(part * (self.scale * count**-0.5)).flatten() for part, count in parts])
+        weights = (self.weight * self._factors()).flatten()
         mixed: Tensor = linear(features, weights, self.irreps, self.out)
         return mixed + nn.functional.pad(self.bias, (0, mixed.shape[-1] - len(self.bias)))
+
+    def _factors(self) -> Tensor | float:
+        """What multiplies each line of the matrices."""
+        factors = [self.scale * count**-0.5 for count in self.inputs]
+        if len(set(factors)) == 1:
+            return factors[0]
+        lines = [factor for factor, count in zip(factors, self.inputs, strict=True) for _ in range(count)]
+        return self.weight.new_tensor(lines)[:, None]
 
     def extra_repr(self) -> str:
         """The channels of each rank."""

@@ -134,17 +134,14 @@ def test_linear_maps_in_generated_c_are_small_matrix_products(form, species, is_
             numbers = own if own is None else Groups(*(index.numpy() for index in own))
             with patch("cartesian.kernels.native.supports", return_value=False):
                 expected = mixing.evaluate(form, legs, omitted, numbers)
-            before = torch.get_num_threads()
-            try:
-                torch.set_num_threads(threads)
+            numbers_of_threads = patch("cartesian.kernels.native.thread_count", return_value=threads)
+            with numbers_of_threads:
                 if is_torch:
                     actual = mixing.evaluate(
                         form, [torch.from_numpy(leg) for leg in legs], omitted, own
                     ).numpy()
                 else:
                     actual = mixing.evaluate(form, legs, omitted, numbers)
-            finally:
-                torch.set_num_threads(before)
             np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
 
 
