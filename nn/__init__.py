@@ -23,6 +23,7 @@ from cartesian.nn.heads import Dipole as Dipole
 from cartesian.nn.heads import DirectForces as DirectForces
 from cartesian.nn.heads import Energy as Energy
 from cartesian.nn.heads import Outputs as Outputs
+from cartesian.nn.heads import PositiveTensor as PositiveTensor
 from cartesian.nn.heads import Potential as Potential
 from cartesian.nn.heads import Target as Target
 from cartesian.nn.heads import TensorHead as TensorHead

@@ -1,79 +1,142 @@
-"""`cartesian evaluate`: errors of a potential on labelled structures."""
+"""`cartesian evaluate`: errors of potentials on labelled structures."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from cartesian.nn.data.labels import Label
+    from cartesian.nn.report.evaluation import Comparison
+
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL... FILE...")
 @click.option("--label", "labels", multiple=True, metavar="RESULT=KEY", help="Where a reference stands.")
+@click.option("--units", multiple=True, metavar="RESULT=UNIT", help="Unit of errors, as forces=kcal/mol/Å.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for errors.csv and parity.png.")
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Structures at once.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="By default that of the model.")
 @click.option("--device", help="By default the CPU.")
 def evaluate(
-    model: Path,
-    files: tuple[Path, ...],
+    paths: tuple[Path, ...],
     labels: tuple[str, ...],
+    units: tuple[str, ...],
+    as_json: bool,
     output: Path | None,
-    batch: int,
-    dtype: str | None,
-    device: str | None,
+    **options: Any,
 ) -> None:
-    """Compare what MODEL says with the labels of FILES.
+    """Compare what each MODEL says with the labels of all FILES.
 
-    MODEL is the folder of a run or of a model. Errors are given for each kind of structures (config_type),
-    beside those of the best constant: zero for forces, else the mean over structures of the same composition.
+    A MODEL is the folder of a run or of a model. Without FILES it is the data.test of its run. Errors are
+    given for each kind of structures (config_type), beside those of the constant predictor, which knows the
+    elements and the means of the training set.
 
-    The keys of labels are those of the run, or the names of the results.
+    The keys and units of labels are those of the run, or the names of the results. KEY may also hold fields
+    of a label, as in --label "energy={key: E, unit: Hartree}".
     """
-    import torch
     from rich.console import Console
 
-    from cartesian.nn.calculators.source import open_model
-    from cartesian.nn.data.frames import Frames
-    from cartesian.nn.report.evaluation import compare, errors
+    from cartesian.nn.report.evaluation import errors
     from cartesian.nn.report.tables import print_errors, write_errors
 
-    source = open_model(model, device, None if dtype is None else getattr(torch, dtype))
-    frames = Frames(files, **_reading(model, source.model.config, labels))
-    comparisons = compare(source, frames, batch)
-    rows = errors(comparisons)
-    console = Console(highlight=False)
-    print_errors(rows, console)
-    console.print(f"{len(frames)} structures")
-    if output is not None:
-        from cartesian.nn.report.plots import parity
+    models = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    if not models:
+        raise click.UsageError(f"none of {', '.join(map(str, paths))} is the folder of a model or of a run")
+    console, tables = Console(highlight=False), {}
+    for model in models:
+        comparisons = evaluated(model, files, labels, units, **options)
+        rows = tables[str(model)] = errors(comparisons)
+        if not as_json:
+            if len(models) > 1:
+                console.print(f"\n{model}", style="bold", soft_wrap=True)
+            print_errors(rows, console)
+            console.print(f"{len({int(k) for one in comparisons for k in one.frames})} structures")
+        if output is not None:
+            from cartesian.nn.report.plots import parity
 
-        output.mkdir(parents=True, exist_ok=True)
-        write_errors(rows, output / "errors.csv")
-        parity(comparisons).savefig(output / "parity.png")
+            folder = output if len(models) == 1 else output / str(model).strip("/").replace("/", "-")
+            folder.mkdir(parents=True, exist_ok=True)
+            write_errors(rows, folder / "errors.csv")
+            parity(comparisons).savefig(folder / "parity.png")
+    if as_json:
+        click.echo(json.dumps({model: [asdict(row) for row in rows] for model, rows in tables.items()}))
+    elif output is not None:
         console.print(f"errors.csv and parity.png are in {output}", soft_wrap=True)
 
 
-def _reading(model: Path, config: Any, given: tuple[str, ...]) -> dict[str, Any]:
-    """How the files are read: as in the training, else by the names of the results."""
-    from cartesian.nn.data.labels import Label, parse_labels
+def evaluated(
+    model: Path,
+    files: Sequence[Path],
+    labels: Sequence[str] = (),
+    units: Sequence[str] = (),
+    batch: int = 16,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> list["Comparison"]:
+    """What a model says of files, beside their labels; arguments as on the command line."""
+    import torch
+
+    from cartesian.nn.calculators.source import open_model
+    from cartesian.nn.data.frames import Frames
+    from cartesian.nn.report.constant import Constant
+    from cartesian.nn.report.evaluation import compare
+    from cartesian.nn.report.units import UNITS
+
+    source = open_model(model, device, None if dtype is None else getattr(torch, dtype))
+    known, reading, test = _known(model, source.model.config)
+    if not files and test is None:
+        raise click.UsageError(f"which files? {model} names no data.test")
+    for name, key in _pairs(labels, "energy=E_ref"):
+        known[name] = _label(name, key, known.get(name))
+    shown = {name: label.unit for name, label in known.items() if name not in UNITS}
+    for name, unit in _pairs(units, "forces=kcal/mol/Å"):
+        if name not in known:
+            raise click.BadParameter(f"there is no result {name!r}: there are {', '.join(known)}")
+        shown[name] = unit
+    frames = Frames(files or test or (), tuple(known.values()), **reading)
+    return compare(source, frames, batch, Constant.of(model), shown)
+
+
+def _known(model: Path, config: Any) -> tuple[dict[str, "Label"], dict[str, Any], Any]:
+    """Labels and further keys as in the training, and its test files; else labels by the names of results."""
+    from cartesian.nn.data.labels import Label
     from cartesian.nn.heads.outputs import parse_targets
+    from cartesian.nn.train import read_config
+    from cartesian.nn.train.prepare import read_labels
 
-    reading: dict[str, Any] = {}
     if (model / "config.yaml").is_file():
-        from cartesian.nn.train import read_config
-
         run = read_config(model)
-        reading = {"charge": run.data.charge, "group": run.data.group}
-        labels = {**{name: name for name in run.loss.weights}, **run.data.labels}
-        known = {label.name: label for label in parse_labels(labels)}
-    else:
-        targets = [target.name for target in parse_targets(getattr(config, "targets", ()))]
-        names = ("energy", "forces", "stress", *targets)
-        known = {name: Label(name, optional=True) for name in names}
-    for text in given:
-        name, equals, key = text.partition("=")
-        if not (name and equals and key):
-            raise click.BadParameter(f"{text!r} names no label: write RESULT=KEY, such as energy=E_ref")
-        known[name] = Label(name, key)
-    return {**reading, "labels": tuple(known.values())}
+        labels = read_labels(run.data, list(run.loss.weights))
+        reading = {"charge": run.data.attribute, "group": run.data.group}
+        return {label.name: label for label in labels}, reading, run.data.test
+    targets = [target.name for target in parse_targets(getattr(config, "targets", ()))]
+    names = ("energy", "forces", "stress", *targets)
+    return {name: Label(name, optional=True) for name in names}, {}, None
+
+
+def _pairs(texts: Sequence[str], example: str) -> list[tuple[str, str]]:
+    found = [text.partition("=") for text in texts]
+    for text, (name, _, value) in zip(texts, found, strict=True):
+        if not (name and value):
+            raise click.BadParameter(f"{text!r} says nothing of a result: write it as in {example}")
+    return [(name, value) for name, _, value in found]
+
+
+def _label(name: str, text: str, before: "Label | None") -> "Label":
+    """A label with another key, or with other fields."""
+    import yaml
+
+    from cartesian.nn.data.labels import Label
+
+    given = yaml.safe_load(text) if text.startswith("{") else {"key": text}
+    known = [field.name for field in fields(Label)]
+    for key in given:
+        if key not in known:
+            raise click.BadParameter(f"the label of {name} has no {key!r}: there are {', '.join(known)}")
+    return replace(before or Label(name), **{"optional": False, **given})

@@ -1,32 +1,38 @@
-"""Neighbour lists kept in a folder, found again by what they depend on.
+"""Neighbour lists kept in one file, found again by what they depend on.
 
-The key is a checksum of positions, numbers, cell, periodicity, cutoff and versions, so a list of other
-content is never taken. One file holds the lists of one structure, as arrays without pickle.
+The key of a list is a checksum of positions, numbers, cell, periodicity, cutoff and versions, so a list of
+other content is never taken. The file is an SQLite database: a list is in it whole or not at all, whenever
+the writer is killed, and several processes may share it.
 """
 
 import hashlib
-import io
-import os
+import sqlite3
+import threading
+import weakref
+import zlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cartesian.nn.data.neighbors import Neighbors, neighbors
 
-FORMAT = 1
+FORMAT = 2
 """Changes when the order or the meaning of the arrays does."""
 
 
 class NeighborCache:
-    """A folder of neighbour lists.
+    """A file of neighbour lists in a folder.
 
     Args:
         folder: Made when the first list is written. It can be removed at any time.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.path = Path(folder) / "neighbors.sqlite"
+        self._database: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
         self._versions = f"{FORMAT} {version('vesin')} {np.__version__}"
 
     def neighbors(
@@ -37,32 +43,52 @@ class NeighborCache:
         periodic: np.ndarray,
         name: str | None = None,
     ) -> Neighbors:
-        """As `cartesian.nn.data.neighbors`, from the folder if it is there."""
+        """As `cartesian.nn.data.neighbors`, from the file if it is there."""
         key = self._key(positions, cutoff, cell, periodic)
-        path = self.folder / key[:2] / f"{key}.npy"
-        if path.is_file():
-            try:
-                edges = np.load(path, allow_pickle=False).astype(np.int64)
-                return Neighbors(edges[0], edges[1], edges[2:].T)
-            except (ValueError, EOFError, OSError, IndexError):
-                path.unlink(missing_ok=True)
+        known = self._ask("SELECT checksum, edges FROM lists WHERE key = ?", key)
+        if known and zlib.crc32(known[0][1]) == known[0][0]:
+            edges = np.frombuffer(known[0][1], dtype="<i4").astype(np.int64).reshape(5, -1)
+            return Neighbors(edges[0], edges[1], edges[2:].T)
         found = neighbors(positions, cutoff, cell, periodic, name)
-        _write(path, np.vstack([found.senders, found.receivers, found.shifts.T]).astype(np.int32))
+        content = np.vstack([found.senders, found.receivers, found.shifts.T]).astype("<i4").tobytes()
+        self._ask("INSERT OR REPLACE INTO lists VALUES (?, ?, ?)", key, zlib.crc32(content), content)
         return found
 
-    def _key(self, positions: np.ndarray, cutoff: float, cell: np.ndarray, periodic: np.ndarray) -> str:
+    def _key(self, positions: np.ndarray, cutoff: float, cell: np.ndarray, periodic: np.ndarray) -> bytes:
         digest = hashlib.sha256(f"{self._versions} {float(cutoff)!r} {len(positions)}".encode())
         for values in (positions, cell):
             digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         digest.update(np.broadcast_to(periodic, 3).astype(bool).tobytes())
-        return digest.hexdigest()
+        return digest.digest()
 
+    def _ask(self, query: str, *values: bytes | int) -> list[Any]:
+        """Ask the database. One that is damaged is begun anew, which costs a search for every list."""
+        with self._lock:
+            for _ in range(2):
+                try:
+                    self._database = self._database or self._open()
+                    return self._database.execute(query, values).fetchall()
+                except sqlite3.DatabaseError as error:
+                    # Its subclasses are about the disk, locks and our queries, not about the file.
+                    if type(error) is not sqlite3.DatabaseError:
+                        raise
+                    self.close()
+                    self.path.unlink(missing_ok=True)
+        raise RuntimeError(f"{self.path} is damaged as soon as it is written")
 
-def _write(path: Path, edges: np.ndarray) -> None:
-    """Write without a moment in which a part of the file has the name; a lost file costs one search."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    np.save(buffer, edges, allow_pickle=False)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.write_bytes(buffer.getbuffer())
-    temporary.replace(path)
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, database.close)
+        # What the system has not written yet when the power fails is searched again.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS lists (key BLOB PRIMARY KEY, checksum INTEGER, edges BLOB)"
+        )
+        return database
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None

@@ -1,7 +1,9 @@
 """Frames: structures with their labels, read from files and written to extended XYZ."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,6 +15,8 @@ from cartesian.nn.data.cache import NeighborCache
 from cartesian.nn.data.labels import Label, parse_labels
 from cartesian.nn.data.sources import Source, open_source
 from cartesian.nn.graph import Graph
+
+_ATTRIBUTE = re.compile("charge|spin|multiplicity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +30,11 @@ class Frame:
         periodic: `(3,)`, the directions that repeat.
         labels: Values by result, in eV, Å and e, in full Cartesian form; those that are missing are left out.
         atomic: Names of those labels that belong to atoms.
-        charge: In elementary charges.
+        charge: In elementary charges; or another number of the whole structure that models are told.
         weight: Of the frame in the loss.
         group: What the file calls the kind of the frame (`config_type`).
         where: The file and the number of the frame.
+        attributes: What the file says of charge and spin of the whole structure, by its keys.
     """
 
     positions: np.ndarray
@@ -42,6 +47,7 @@ class Frame:
     weight: float = 1.0
     group: str = ""
     where: str = ""
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
     def graph(
         self, cutoff: float, dtype: torch.dtype | None = None, cache: NeighborCache | None = None
@@ -128,6 +134,7 @@ class Frames(Sequence[Frame]):
             weight=_number(atoms, self.weight, 1.0, where),
             group=str(atoms.info.get(self.group, "")),
             where=where,
+            attributes=_attributes(atoms.info),
         )
 
 
@@ -167,6 +174,11 @@ def _positions(atoms: Any, where: str) -> np.ndarray:
     if not (atoms.numbers > 0).all():
         raise ValueError(f"{where}: atom {int((atoms.numbers == 0).argmax())} is of no element")
     return positions
+
+
+def _attributes(info: Mapping[str, Any]) -> dict[str, float]:
+    known = {name: value for name, value in info.items() if _ATTRIBUTE.search(name.lower())}
+    return {name: float(value) for name, value in known.items() if isinstance(value, Real)}
 
 
 def _number(atoms: Any, key: str | None, default: float, where: str) -> float:

@@ -4,33 +4,16 @@ The energy of a frame with $n_z$ atoms of each element is written as $E = \sum_z
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 
 from cartesian.nn.data.dataset import Dataset
+from cartesian.nn.data.spread import Spread, Sums
 from cartesian.nn.elements import SYMBOLS, element_values
 
 Reference = Literal["least squares", "isolated atoms", "none"] | Mapping[str | int, float]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Of one label, over all its components.
-
-    Attributes:
-        mean: Of each component, flat; of labels of atoms over all atoms.
-        rms: Root of the mean square of a component.
-        deviation: The same about the mean of each component.
-        count: Number of rows.
-    """
-
-    mean: tuple[float, ...]
-    rms: float
-    deviation: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -46,7 +29,8 @@ class Statistics:
         shift: Mean of $\Delta$ per atom, in eV.
         scale: Root mean square of the forces, in eV/Å, or without forces the deviation of $\Delta$ per atom,
             in eV.
-        labels: Spread of every label.
+        labels: Spread of every label. The parts of the energy are $E^0_z$ and the shift, those of the forces
+            zero.
     """
 
     elements: tuple[str, ...]
@@ -80,14 +64,15 @@ def statistics(
     numbers: list[np.ndarray] = []
     energies: list[float] = []
     edges = 0
-    sums: dict[str, _Sums] = {}
+    sums: dict[str, Sums] = {}
     for index in range(len(dataset)):
         sample = dataset[index]
         edges += len(sample.graph.senders)
         numbers.append(sample.graph.atomic_numbers.numpy())
         energies.append(float(sample.labels["energy"]) if "energy" in sample.labels else np.nan)
         for name, values in sample.labels.items():
-            sums.setdefault(name, _Sums()).add(values)
+            is_atomic = name in sample.atomic
+            sums.setdefault(name, Sums()).add(values, sample.graph.atomic_numbers, is_atomic)
     present = np.unique(np.concatenate(numbers)) if numbers else np.array([], dtype=int)
     counts = np.array([(row[:, None] == present).sum(0) for row in numbers], dtype=float)
     symbols = tuple(SYMBOLS[number] for number in present)
@@ -97,6 +82,13 @@ def statistics(
     rest = (np.array(energies) - counts @ [isolated[s] for s in symbols])[known] / totals[known]
     spreads = {name: found.spread() for name, found in sums.items()}
     shift = float(rest.mean()) if known.any() else 0.0
+    if known.any():
+        parts = {symbol: (isolated[symbol] + shift,) for symbol in symbols}
+        deviation = float(np.sqrt(np.mean(((rest - shift) * totals[known]) ** 2)))
+        spreads["energy"] = replace(spreads["energy"], parts=parts, rest=deviation)
+    if "forces" in spreads:
+        zeros = dict.fromkeys(symbols, (0.0, 0.0, 0.0))
+        spreads["forces"] = replace(spreads["forces"], parts=zeros, rest=spreads["forces"].rms)
     scale = spreads["forces"].rms if "forces" in spreads else float(rest.std()) if known.any() else 1.0
     return Statistics(
         elements=symbols,
@@ -160,30 +152,3 @@ def reference_energies(
             "energies by hand, or take 'least squares'"
         )
     return alone
-
-
-class _Sums:
-    """Sums over rows, from which a spread is made."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: torch.Tensor | float = 0.0
-        self.second: torch.Tensor | float = 0.0
-        self.origin: torch.Tensor | None = None
-
-    def add(self, values: torch.Tensor) -> None:
-        rows = values.reshape(len(values), -1)
-        if self.origin is None:
-            # Sums about a typical value: energies of 10⁴ eV that differ by meV keep their digits.
-            self.origin = rows.mean(0)
-        self.count += len(rows)
-        self.first = self.first + (rows - self.origin).sum(0)
-        self.second = self.second + (rows - self.origin).square().sum(0)
-
-    def spread(self) -> Spread:
-        assert self.origin is not None
-        offset = torch.as_tensor(self.first) / max(self.count, 1)
-        variance = (torch.as_tensor(self.second) / max(self.count, 1) - offset.square()).clamp(min=0)
-        mean = self.origin + offset
-        rms = float((variance + mean.square()).mean().sqrt())
-        return Spread(tuple(mean.tolist()), rms, float(variance.mean().sqrt()), self.count)

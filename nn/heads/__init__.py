@@ -17,6 +17,7 @@ from cartesian.nn.heads.outputs import Targets as Targets
 from cartesian.nn.heads.outputs import parse_targets as parse_targets
 from cartesian.nn.heads.repulsion import ZBL as ZBL
 from cartesian.nn.heads.tensors import Dipole as Dipole
+from cartesian.nn.heads.tensors import PositiveTensor as PositiveTensor
 from cartesian.nn.heads.tensors import TensorHead as TensorHead
 from cartesian.nn.heads.tensors import mean_atoms as mean_atoms
 from cartesian.nn.heads.tensors import sum_atoms as sum_atoms

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cartesian.nn.graph import Graph
 from cartesian.nn.heads.energy import Energy, Values
 from cartesian.nn.heads.forces import DirectForces
-from cartesian.nn.heads.tensors import Dipole, TensorHead, mean_atoms, sum_atoms
+from cartesian.nn.heads.tensors import Dipole, PositiveTensor, TensorHead, mean_atoms, sum_atoms
 from cartesian.ops.spaces import TensorSpace
 from cartesian.spec import Irreps
 
@@ -30,8 +30,9 @@ class Target:
         pool: "sum" over the atoms of a system (extensive), "mean" (intensive), or "none": one per atom.
         scale: A factor, with the unit of the observable.
         axial: Whether the tensor changes sign under reflections beyond the rule of its indices.
-        head: "tensor"; "charges" for a dipole of atomic dipoles and charges; "forces" for vectors of the
-            atoms without their mean over the system.
+        head: "tensor"; "positive" for a symmetric matrix with positive eigenvalues, of which the logarithm is
+            pooled; "charges" for a dipole of atomic dipoles and charges; "forces" for vectors of the atoms
+            without their mean over the system.
 
     Raises:
         ValueError: If the name is that of a derived result, or a field has no such value.
@@ -42,7 +43,7 @@ class Target:
     pool: Literal["sum", "mean", "none"] = "sum"
     scale: float = 1.0
     axial: bool = False
-    head: Literal["tensor", "charges", "forces"] = "tensor"
+    head: Literal["tensor", "positive", "charges", "forces"] = "tensor"
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or self.name in (*DERIVED, "energies"):
@@ -52,13 +53,20 @@ class Target:
             )
         if self.pool not in _POOLS:
             raise ValueError(f"target {self.name!r} is pooled by 'sum', 'mean' or 'none', not {self.pool!r}")
-        if self.head not in ("tensor", "charges", "forces"):
+        if self.head not in ("tensor", "positive", "charges", "forces"):
             raise ValueError(f"target {self.name!r} has the head {self.head!r}: no such head")
-        if self.head != "tensor" and self.formula != "i":
+        if self.head == "positive" and (self.formula != "ij=ji" or self.axial):
+            axial = "axial " * self.axial
+            raise ValueError(
+                f"target {self.name!r}: positive are matrices 'ij=ji', not {axial}{self.formula!r}"
+            )
+        if self.head in ("charges", "forces") and self.formula != "i":
             raise ValueError(f"target {self.name!r}: {self.head} make vectors 'i', not {self.formula!r}")
 
-    def make(self) -> "Dipole | DirectForces | TensorHead":
+    def make(self) -> "Dipole | DirectForces | PositiveTensor | TensorHead":
         """The head."""
+        if self.head == "positive":
+            return PositiveTensor(_POOLS[self.pool], self.scale)
         if self.head == "forces":
             return DirectForces(self.scale)
         if self.head == "charges":

@@ -67,6 +67,46 @@ class TensorHead(nn.Module):
         return str(self.space)
 
 
+class PositiveTensor(nn.Module):
+    r"""Symmetric matrices with positive eigenvalues, such as dielectric tensors, from their logarithms.
+
+    $$T = a\, \exp\Big( \frac{1}{N} \sum_i S_i \Big)$$
+
+    for the mean, and likewise for the sum. The eigenvalues of the exponent are the logarithms of those of
+    $T / a$: tensors of all sizes are learned by their ratios.
+
+    Args:
+        pool: `sum_atoms`, `mean_atoms`, or `None` for a tensor of each atom.
+        scale: $a$, with the unit of the observable.
+
+    Attributes:
+        irreps: What a readout has to give, `0e+2e`.
+
+    Shape:
+        `(nodes, irreps.dim)` and a graph to `(systems, 3, 3)`, or `(nodes, 3, 3)` without pooling.
+
+    Examples:
+        >>> PositiveTensor(scale=2.0)(torch.zeros(1, 6), Graph.from_edges(torch.zeros(1, 3), [1], [], []))
+        tensor([[[2., 0., 0.],
+                 [0., 2., 0.],
+                 [0., 0., 2.]]])
+    """
+
+    def __init__(self, pool: Pooling | None = mean_atoms, scale: float = 1.0) -> None:
+        super().__init__()
+        self.logarithm, self.scale = TensorHead("ij=ji", pool), float(scale)
+
+    @property
+    def irreps(self) -> Irreps:
+        """What a readout has to give."""
+        return self.logarithm.irreps
+
+    def forward(self, parts: Tensor, graph: Graph) -> Tensor:
+        """Tensors of the systems, or of the atoms."""
+        # Not by eigenvectors: their derivatives are infinite where eigenvalues meet, as in cubic crystals.
+        return self.scale * torch.matrix_exp(self.logarithm(parts, graph))
+
+
 class Dipole(nn.Module):
     r"""The dipole moment of each system, from dipoles of the atoms and, if wanted, their charges.
 

@@ -26,6 +26,7 @@ from cartesian.nn.layers.reducible import RankLinear as RankLinear
 from cartesian.nn.layers.reducible import RankMessage as RankMessage
 from cartesian.nn.layers.reducible import RankReadout as RankReadout
 from cartesian.nn.layers.species_network import SpeciesNetwork as SpeciesNetwork
+from cartesian.nn.layers.standard import SpeciesStandard as SpeciesStandard
 from cartesian.nn.layers.tensor_product import TensorProduct as TensorProduct
 from cartesian.nn.layers.update import Residual as Residual
 from cartesian.nn.layers.update import SelfConnection as SelfConnection

@@ -1,16 +1,15 @@
-r"""Errors of a potential on labelled structures, beside those of a predictor that knows no structure.
+r"""Errors of a potential on labelled structures, beside those of predictors that know less.
 
 With $y_k$ the components of all references of one kind and $\hat y_k$ those of the predictions,
 
 $$\mathrm{MAE} = \frac1n \sum_k |\hat y_k - y_k|, \qquad
   \mathrm{RMSE} = \Bigl(\frac1n \sum_k (\hat y_k - y_k)^2\Bigr)^{1/2} .$$
 
-The **constant predictor** says of forces that they are zero, and of every other quantity that it is its mean
-over the structures of the same composition, here, in the data that are evaluated: no constant does better.
-Energies and virials are divided by the number of atoms.
+Energies and virials are divided by the number of atoms. What the constant predictor says is written in
+`constant`, and which part of a tensor turns in `directions`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,19 +20,10 @@ from cartesian.nn.data.batching import batch
 from cartesian.nn.data.frames import Frame
 from cartesian.nn.elements import SYMBOLS
 from cartesian.nn.heads.forces import Potential
-
-UNITS = {
-    "energy": "meV/atom",
-    "virial": "meV/atom",
-    "energies": "meV",
-    "forces": "meV/Å",
-    "stress": "meV/Å³",
-    "dipole": "meÅ",
-    "polarizability": "meÅ²/V",
-}
-"""Units of errors; those of other results are the units of the labels, with a factor of a thousand."""
-PER_ATOM = ("energy", "virial")
-MILLI = 1e3
+from cartesian.nn.heads.outputs import DERIVED
+from cartesian.nn.report.constant import Constant
+from cartesian.nn.report.directions import turning
+from cartesian.nn.report.units import PER_ATOM, UNITS, shown
 
 
 @dataclass(eq=False)
@@ -41,34 +31,22 @@ class Comparison:
     """References and predictions of one quantity, row by row.
 
     Attributes:
-        name: Of the result.
-        reference, predicted: `(rows, components)`, in eV, Å and e; energies per atom.
+        name, unit: Of the result; the unit in which it is compared.
+        reference, predicted: `(rows, components)`; energies per atom.
+        constant: Likewise, of the constant predictor; not a number where it is unknown.
         groups: `(rows,)`, what kind of frame a row comes from.
         compositions: `(rows,)`, the formula of its structure.
         frames: `(rows,)`, the number of its frame.
     """
 
     name: str
+    unit: str
     reference: np.ndarray
     predicted: np.ndarray
+    constant: np.ndarray
     groups: np.ndarray
     compositions: np.ndarray
     frames: np.ndarray
-
-    @property
-    def unit(self) -> str:
-        """Of the errors in a table, a thousandth of that of the values."""
-        return UNITS.get(self.name, "10⁻³")
-
-    @property
-    def constant(self) -> np.ndarray:
-        """What the constant predictor says, `(rows, components)`."""
-        said = np.zeros_like(self.reference)
-        if self.name != "forces":
-            for composition in np.unique(self.compositions):
-                rows = self.compositions == composition
-                said[rows] = self.reference[rows].mean(axis=0)
-        return said
 
 
 @dataclass(frozen=True)
@@ -79,21 +57,28 @@ class ErrorRow:
         group: The kind; empty for all frames.
         name, unit: The quantity, and the unit of the errors.
         count: Number of components compared.
-        mae, rmse: Of the model.
-        constant: Root mean square error of the constant predictor.
+        rmse, mae: Of the model.
+        constant: Root mean square error of the constant predictor, where it is known.
+        turning: Root mean square error of the model in the part that turns with the structure, of tensors
+            that do not follow from the energy.
+        blind: Root mean square of that part of the reference: whoever ignores directions does no better.
     """
 
     group: str
     name: str
     unit: str
     count: int
-    mae: float
     rmse: float
-    constant: float
+    mae: float
+    constant: float | None = None
+    turning: float | None = None
+    blind: float | None = None
 
     @property
-    def factor(self) -> float:
+    def factor(self) -> float | None:
         """How many times smaller the error of the model is than that of the constant predictor."""
+        if self.constant is None:
+            return None
         return self.constant / self.rmse if self.rmse else np.inf
 
 
@@ -101,16 +86,40 @@ class ErrorRow:
 class _Rows:
     reference: list[np.ndarray] = field(default_factory=list)
     predicted: list[np.ndarray] = field(default_factory=list)
+    constant: list[np.ndarray] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
 
+    def add(self, name: str, frame: Frame, predicted: np.ndarray, constant: Constant, number: int) -> None:
+        """Take what is said of one frame."""
+        reference = np.asarray(frame.labels[name], dtype=np.float64)
+        if reference.shape != predicted.shape:
+            raise ValueError(
+                f"{frame.where}: the label of {name} has shape {reference.shape}, the result of the model "
+                f"{predicted.shape}"
+            )
+        lead = len(reference) if name in frame.atomic else 1
+        scale = len(frame.numbers) if name in PER_ATOM else 1
+        self.reference.append(reference.reshape(lead, -1) / scale)
+        self.predicted.append(predicted.reshape(lead, -1) / scale)
+        self.constant.append(constant.predict(name, frame) / scale)
+        self.frames += [number] * lead
 
-def compare(source: Source, frames: Sequence[Frame], size: int = 16) -> list[Comparison]:
+
+def compare(
+    source: Source,
+    frames: Sequence[Frame],
+    size: int = 16,
+    constant: Constant | None = None,
+    units: Mapping[str, str] | None = None,
+) -> list[Comparison]:
     """Predict what the labels of frames say.
 
     Args:
         source: The model, from `open_model`.
         frames: With labels; every quantity that a frame and the model have is compared.
         size: Number of frames in a batch.
+        constant: The constant predictor of the training set; by default it is unknown.
+        units: In which results are compared, by name; by default those of `units.shown`.
 
     Returns:
         One comparison for each quantity.
@@ -120,13 +129,14 @@ def compare(source: Source, frames: Sequence[Frame], size: int = 16) -> list[Com
             result, or a result is not finite.
     """
     rows: dict[str, _Rows] = {}
+    constant = constant or Constant({})
     groups: list[str] = []
     compositions: list[str] = []
     for start in range(0, len(frames), size):
         part = frames[start : start + size]
         for k, (frame, results) in enumerate(_predict(source, part), len(groups)):
             for name in frame.labels.keys() & results.keys():
-                _add(rows.setdefault(name, _Rows()), name, frame, results[name], k)
+                rows.setdefault(name, _Rows()).add(name, frame, results[name], constant, k)
         groups += [frame.group for frame in part]
         compositions += [_composition(frame.numbers) for frame in part]
     if not rows:
@@ -134,9 +144,12 @@ def compare(source: Source, frames: Sequence[Frame], size: int = 16) -> list[Com
     found = []
     for name in [*(name for name in UNITS if name in rows), *sorted(rows.keys() - UNITS.keys())]:
         one, places = rows[name], np.array(rows[name].frames)
-        reference, predicted = np.concatenate(one.reference), np.concatenate(one.predicted)
+        unit, factor = shown(name, (units or {}).get(name, ""))
+        reference, predicted, said = (
+            factor * np.concatenate(part) for part in (one.reference, one.predicted, one.constant)
+        )
         kinds, formulas = np.array(groups)[places], np.array(compositions)[places]
-        found.append(Comparison(name, reference, predicted, kinds, formulas, places))
+        found.append(Comparison(name, unit, reference, predicted, said, kinds, formulas, places))
     return found
 
 
@@ -148,20 +161,29 @@ def errors(comparisons: Sequence[Comparison]) -> list[ErrorRow]:
         for one in comparisons:
             rows = one.groups == group if group else np.ones(len(one.groups), dtype=bool)
             if rows.any():
-                difference = MILLI * (one.predicted - one.reference)[rows]
-                spread = MILLI * (one.constant - one.reference)[rows]
-                found.append(
-                    ErrorRow(
-                        group,
-                        one.name,
-                        one.unit,
-                        difference.size,
-                        float(np.abs(difference).mean()),
-                        float(np.sqrt(np.square(difference).mean())),
-                        float(np.sqrt(np.square(spread).mean())),
-                    )
-                )
+                found.append(_errors(group, one, rows))
     return found
+
+
+def _errors(group: str, one: Comparison, rows: np.ndarray) -> ErrorRow:
+    reference, difference = one.reference[rows], (one.predicted - one.reference)[rows]
+    constant = _rms(one.constant[rows] - reference)
+    turns = one.name not in DERIVED and reference.shape[1] > 1
+    return ErrorRow(
+        group,
+        one.name,
+        one.unit,
+        difference.size,
+        _rms(difference),
+        float(np.abs(difference).mean()),
+        None if np.isnan(constant) else constant,
+        _rms(turning(difference)) if turns else None,
+        _rms(turning(reference)) if turns else None,
+    )
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(values).mean()))
 
 
 def _predict(source: Source, frames: Sequence[Frame]) -> Iterator[tuple[Frame, dict[str, np.ndarray]]]:
@@ -182,20 +204,6 @@ def _predict(source: Source, frames: Sequence[Frame]) -> Iterator[tuple[Frame, d
         # Where a label belongs to atoms, so does the result.
         own = {name: value[start:end] if name in frame.atomic else value[k] for name, value in arrays.items()}
         yield frame, own
-
-
-def _add(rows: _Rows, name: str, frame: Frame, predicted: np.ndarray, number: int) -> None:
-    reference = np.asarray(frame.labels[name], dtype=np.float64)
-    if reference.shape != predicted.shape:
-        raise ValueError(
-            f"{frame.where}: the label of {name} has shape {reference.shape}, the result of the model "
-            f"{predicted.shape}"
-        )
-    lead = len(reference) if name in frame.atomic else 1
-    scale = len(frame.numbers) if name in PER_ATOM else 1
-    rows.reference.append(reference.reshape(lead, -1) / scale)
-    rows.predicted.append(predicted.reshape(lead, -1) / scale)
-    rows.frames += [number] * lead
 
 
 def _composition(numbers: np.ndarray) -> str:

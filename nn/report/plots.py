@@ -5,20 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cartesian.nn.report.evaluation import MILLI, Comparison
+from cartesian.nn.report.evaluation import Comparison
+from cartesian.nn.report.units import MILLI
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VALUE_UNITS = {
-    "energy": "eV/atom",
-    "virial": "eV/atom",
-    "energies": "eV",
-    "forces": "eV/Å",
-    "stress": "eV/Å³",
-    "dipole": "eÅ",
-    "polarizability": "eÅ²/V",
-}
 BLUE, GREY = "#1f6f8b", "#8a8f98"
 STYLE: Any = {
     "font.size": 9,
@@ -39,7 +31,8 @@ def parity(comparisons: Sequence[Comparison]) -> "Figure":
     for panel, one in zip(panels, comparisons, strict=True):
         x, y = one.reference, one.predicted
         if one.name in ("energy", "energies"):
-            x, y = x - one.constant, y - one.constant
+            center = _means(one)
+            x, y = x - center, y - center
         x, y = x.ravel(), y.ravel()
         low, high = min(x.min(), y.min()), max(x.max(), y.max())
         margin = 0.05 * (high - low) + 1e-12
@@ -48,14 +41,22 @@ def parity(comparisons: Sequence[Comparison]) -> "Figure":
         panel.scatter(x, y, s=7, color=BLUE, alpha=alpha, linewidths=0, rasterized=True, zorder=2)
         panel.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
         panel.set_box_aspect(1)
-        rmse = MILLI * np.sqrt(np.square(one.predicted - one.reference).mean())
-        unit = VALUE_UNITS.get(one.name, "")
+        rmse = np.sqrt(np.square(one.predicted - one.reference).mean())
         _title(panel, one.name)
         panel.text(0.04, 0.96, f"RMSE {rmse:.3g} {one.unit}", transform=panel.transAxes, va="top")
-        panel.set_xlabel(f"reference{f' ({unit})' if unit else ''}")
+        panel.set_xlabel(f"reference ({one.unit})")
         panel.set_ylabel("predicted")
         panel.locator_params(nbins=5)
     return figure
+
+
+def _means(one: Comparison) -> np.ndarray:
+    """The mean reference of the composition of each row."""
+    means = np.zeros_like(one.reference)
+    for composition in np.unique(one.compositions):
+        rows = one.compositions == composition
+        means[rows] = one.reference[rows].mean(axis=0)
+    return means
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> "Figure":

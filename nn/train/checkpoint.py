@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from cartesian.nn.files import atomic
 from cartesian.nn.files.model import safetensors
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Progress:
         position: Batches of the present epoch.
         best: Lowest validation loss.
         waited: Validations since then.
-        seconds: Time so far.
+        seconds, processor: Time so far by the clock, and of the processor.
     """
 
     step: int = 0
@@ -34,6 +35,21 @@ class Progress:
     best: float = math.inf
     waited: int = 0
     seconds: float = 0.0
+    processor: float = 0.0
+
+
+def join_parts(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of several parts by `part.name`."""
+    return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+
+
+def split_parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Tensors by part, then by name."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = value
+    return parts
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:

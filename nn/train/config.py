@@ -23,9 +23,13 @@ class DataConfig(Section):
     Attributes:
         train: One file or several.
         valid: Likewise; or the fraction of the training frames that is held out.
+        subset: Number of frames to train on, drawn from those there are; a smaller one is a part of a larger.
+        test: Files on which the best model is evaluated at the end; `test.json` in the folder of the run.
         labels: Where the reference of each result stands: a key, or fields of `Label`. By default the keys
             are the names of the results in the loss.
-        charge, weight, group: Keys of the total charge, of the weight and of the kind of a frame.
+        charge, spin: Key of the total charge, or of the spin in whatever form: the one number that models
+            which know of it are told about a whole structure.
+        weight, group: Keys of the weight and of the kind of a frame.
         batch: Frames per step, of all processes together.
         stream: Read and convert frames in every epoch, for files larger than memory.
         cache: Folder for neighbour lists.
@@ -35,8 +39,11 @@ class DataConfig(Section):
 
     train: str | list[str]
     valid: Fraction | str | list[str] | None = None
+    subset: Steps | None = None
+    test: str | list[str] | None = None
     labels: dict[str, str | dict[str, Any]] = {}
     charge: str | None = None
+    spin: str | None = None
     weight: str | None = None
     group: str = "config_type"
     batch: Steps = 8
@@ -45,11 +52,16 @@ class DataConfig(Section):
     ahead: Annotated[int, Field(ge=0)] = 2
     reference: dict[str | int, float] | Literal["least squares", "isolated atoms", "none"] = "least squares"
 
+    @property
+    def attribute(self) -> str | None:
+        """The key of the one number."""
+        return self.charge or self.spin
+
 
 class LossConfig(Section):
-    """See `cartesian.nn.train.loss.Loss`."""
+    """See `cartesian.nn.train.loss.Loss`; "auto" weights are those of `cartesian.nn.train.weights`."""
 
-    weights: dict[str, float | tuple[float, float]] = {"energy": 1.0, "forces": 10.0}
+    weights: dict[str, float | tuple[float, float] | Literal["auto"]] = {"energy": 1.0, "forces": 10.0}
     convention: Literal[*CONVENTIONS] = "L_D"  # type: ignore[valid-type]
     huber: dict[str, Positive] = {}
 
@@ -114,8 +126,11 @@ class TrainConfig(Section):
         scales: When starting from a model: "keep" its reference energies for the elements it knows, or take
             them all from the new "data".
         epochs: Passes over the training set.
+        minutes: The run ends within this time, with fewer epochs if need be; the schedule is spread over
+            those that fit, as they are timed. So another run does not repeat it exactly.
         validate_every: Epochs between validations.
-        average: Decay of the moving average of the weights, which are validated and saved; 0 for none.
+        average: Decay of the moving average of the weights, which are validated and saved; 0 for none. It is
+            at most (1 + step) / (10 + step), so that a short run is averaged over its last tenth.
         clip: Largest norm of the gradient.
         dtype: Of weights and positions; sums of energies and losses are float64 in any case.
         matmul: Precision of products of float32 matrices: "highest"; "high" (TF32 on GPUs); "medium"
@@ -133,6 +148,7 @@ class TrainConfig(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     epochs: Steps = 100
+    minutes: Positive | None = None
     validate_every: Steps = 1
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     clip: Positive | None = 10.0

@@ -4,16 +4,22 @@ import csv
 import io
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cartesian.nn.files import atomic
 from cartesian.nn.train.config import TrainConfig
 
 FILES = ("log.csv", "log.jsonl")
+WANDB_ID = "wandb-id"
+PATIENCE = 5.0
+"""Seconds after which a silent step is explained."""
 
 
 class Logs:
@@ -89,34 +95,53 @@ class Display:
             transient=True,
         )
         self._task: Any = None
+        self._waiting: threading.Timer | None = None
 
     def __enter__(self) -> "Display":
         self._bar.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
+        self.stop_waiting()
         self._bar.stop()
 
     def say(self, text: str) -> None:
         """A line of text."""
         self.console.print(text, markup=False)
 
-    def begin(self, steps: int, done: int) -> None:
-        """Steps of the whole run, some of them done before."""
-        self._task = self._bar.add_task("", total=steps, completed=done, epoch="", speed="")
+    def begin(self, done: int) -> None:
+        """The run begins, with some steps done before."""
+        self._task = self._bar.add_task("", total=None, completed=done, epoch="", speed="")
 
-    def step(self, step: int, epoch: int, speed: float) -> None:
-        """A step is done; `speed` in frames per second."""
-        self._bar.update(self._task, completed=step, epoch=epoch + 1, speed=f"{speed:.0f} frames/s")
+    def wait(self, text: str) -> None:
+        """Say something if the next step takes long."""
+        self._waiting = threading.Timer(PATIENCE, self.say, [text])
+        self._waiting.daemon = True
+        self._waiting.start()
+
+    def stop_waiting(self) -> None:
+        """It did not take long."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def step(self, step: int, steps: int, epoch: int, speed: float) -> None:
+        """A step of so many is done; `speed` in frames per second."""
+        self.stop_waiting()
+        text = f"{speed:.0f} frames/s"
+        self._bar.update(self._task, completed=step, total=steps, epoch=epoch + 1, speed=text)
 
     def row(self, row: Mapping[str, Any]) -> None:
         """The line of an epoch: losses, and root mean square errors."""
         parts = [f"epoch {row['epoch']:>4}", f"rate {row['rate']:.2e}", f"loss {row['train_loss']:.4g}"]
         parts += [f"valid {row['valid_loss']:.4g}"] if "valid_loss" in row else []
+        self.errors("  ".join(parts), row)
+
+    def errors(self, start: str, row: Mapping[str, Any]) -> None:
+        """A line with the root mean square errors of a row."""
         for name, value in row.items():
             if name.endswith("_rmse") and name != "energy_rmse":
-                parts.append(f"{name.removesuffix('_rmse').replace('_', ' ')} {value:.4g}")
-        self.say("  ".join(parts))
+                start += f"  {name.removesuffix('_rmse').replace('_', ' ')} {value:.4g}"
+        self.say(start)
 
 
 def _tensorboard(folder: Path) -> Any:
@@ -130,15 +155,19 @@ def _tensorboard(folder: Path) -> Any:
 
 
 def _wandb(folder: Path, config: TrainConfig) -> Any:
+    """The run at Weights & Biases that belongs to a folder, where its id is kept."""
     try:
         import wandb  # type: ignore[import-not-found]
     except ImportError:
         raise ModuleNotFoundError("logs.wandb needs wandb: pip install wandb", name="wandb") from None
-    name = folder.name
+    place = folder / WANDB_ID
+    if not place.is_file():
+        # Folders of two runs may have the same name, and an id is taken once and for all.
+        atomic.write(place, f"{folder.name}-{uuid4().hex[:8]}".encode())
     return wandb.init(
         project=config.logs.wandb,
-        name=name,
-        id=name,
+        name=folder.name,
+        id=place.read_text(),
         dir=folder,
         resume="allow",
         config=config.model_dump(mode="json"),

@@ -4,34 +4,39 @@ What a step does depends on the weights, what the optimiser remembers, and the n
 order of frames and everything drawn are functions of the seed and these. A checkpoint holds them all.
 """
 
+import json
 import math
+import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cartesian.nn.data.dataset import Batch, Dataset
+from cartesian.nn.data.dataset import Batch
 from cartesian.nn.data.frames import write_frames
 from cartesian.nn.data.loading import batches, epoch_order, split_batches
-from cartesian.nn.files import save_model
+from cartesian.nn.files import atomic, load_model, save_model
 from cartesian.nn.files.plain import to_plain
-from cartesian.nn.heads import Potential
 from cartesian.nn.train.average import Average
-from cartesian.nn.train.checkpoint import Progress, read_checkpoint, write_checkpoint
+from cartesian.nn.train.budget import Budget
+from cartesian.nn.train.checkpoint import Progress, join_parts, read_checkpoint, split_parts, write_checkpoint
 from cartesian.nn.train.config import TrainConfig
 from cartesian.nn.train.errors import Errors
 from cartesian.nn.train.logs import Display, Logs
 from cartesian.nn.train.loss import Terms
-from cartesian.nn.train.optimizers import make_optimizers, optimizer_tensors, restore_optimizers, set_rate
+from cartesian.nn.train.optimizers import optimizer_tensors, restore_optimizers
 from cartesian.nn.train.prepare import prepare
-from cartesian.nn.train.processes import Processes, processes
+from cartesian.nn.train.processes import Processes, matmul_precision, processes
 from cartesian.nn.train.run import checkpoint_path, open_run
 from cartesian.nn.train.schedules import Plateau, Schedule
+from cartesian.nn.train.seeds import draw_at
+from cartesian.nn.train.settings import derived
+from cartesian.nn.train.signals import Signals, StopError
+from cartesian.nn.train.step import NotFiniteError, Step
+from cartesian.nn.train.validation import validate
 
 
 def train(config: TrainConfig, *, restart: bool = False, quiet: bool = False) -> Path:
@@ -48,16 +53,16 @@ def train(config: TrainConfig, *, restart: bool = False, quiet: bool = False) ->
     Raises:
         ValueError: If the configuration differs from that of the run in the folder, the data are wrong, or
             the loss is no number any more; then the batch lies in `failed.extxyz`.
+        KeyboardInterrupt, SystemExit: After Ctrl-C or SIGTERM, once the state is written.
     """
-    with processes(config.device) as here, _matmul(config.matmul):
-        folder = Path(config.run)
-        state = checkpoint_path(folder)
+    folder = Path(config.run)
+    with processes(config.device) as here, matmul_precision(config.matmul):
         if here.is_first:
             open_run(config, folder, restart)
         here.wait()
         with Display(quiet or not here.is_first) as display:
-            trainer = Trainer(config, here, display, state if state.is_file() else None)
-            trainer.run()
+            # Held by no name: it ends before the processes part.
+            Trainer(config, here, display).run()
     return folder / "model"
 
 
@@ -68,33 +73,30 @@ class Trainer:
         config: The configuration.
         here: This process.
         display: The terminal.
-        resume: A checkpoint to go on from.
     """
 
-    def __init__(
-        self, config: TrainConfig, here: Processes, display: Display, resume: Path | None = None
-    ) -> None:
-        tensors, state = ({}, None) if resume is None else read_checkpoint(resume)
+    def __init__(self, config: TrainConfig, here: Processes, display: Display) -> None:
+        self._clock, self._work = time.monotonic(), time.process_time()
         self.config, self.here, self.display, self.folder = config, here, display, Path(config.run)
+        before = checkpoint_path(self.folder)
+        tensors, state = read_checkpoint(before) if before.is_file() else ({}, None)
         self.prepared = prepare(config, state and state["model"])
         self.model = self.prepared.model.to(here.device)
-        derived = {"forces", "virial", "stress"} & {*config.loss.weights}
-        potential: nn.Module = self.model
-        if derived:
-            potential = Potential(self.model, stress=bool(derived - {"forces"}))
-        self.potential, self.wrapped = potential, here.wrap(potential)
+        self.potential = derived(self.model, config.loss.weights)
         self.loss, self.dataset = self.prepared.loss, self.prepared.train
-        self.optimizers = make_optimizers(self.model, config.optimizer)
+        self.step = Step(self.model, self.potential, self.loss, config, here)
         self.average = Average(self.model, config.average)
         self.plateau = Plateau(config.schedule.factor, config.schedule.patience)
         steps = math.ceil(len(self.dataset) / config.data.batch)
         section = config.schedule
-        self.schedule = Schedule(section.name, section.warmup, section.final, steps * config.epochs)
+        self.schedule = Schedule(section.name, section.warmup, section.final)
+        self.budget = Budget(config.epochs, steps, config.minutes)
+        self.signals = Signals(patient=here.world > 1)
         self.at = Progress()
         self.sums = torch.zeros(2, len(config.loss.weights), dtype=torch.float64)
-        names = list(config.loss.weights)
-        columns = ["epoch", "step", "seconds", "rate", "train_loss"]
-        columns += ["valid_loss", *Errors(names).found()] if self.prepared.valid is not None else []
+        columns = ["epoch", "step", "seconds", "processor", "rate", "train_loss"]
+        if self.prepared.valid is not None:
+            columns += ["valid_loss", *Errors(list(config.loss.weights)).found()]
         self.logs = Logs(self.folder, columns, config) if here.is_first else None
         for note in self.prepared.notes:
             display.say(note)
@@ -103,114 +105,127 @@ class Trainer:
         elif self.logs is not None:
             # Rows that were written before the first checkpoint.
             self.logs.cut([0, 0])
-        display.begin(steps * config.epochs, self.at.step)
+        display.begin(self.at.step)
 
     def run(self) -> None:
-        """Train to the end."""
-        self._clock, self._saved = time.monotonic() - self.at.seconds, time.monotonic()
-        while self.at.epoch < self.config.epochs and not self._is_stopped():
-            self._train_epoch()
-            self._end_epoch()
+        """Train to the end, or until a signal asks to stop."""
+        self._clock, self._work = self._clock - self.at.seconds, self._work - self.at.processor
+        self._saved, self._is_new = time.monotonic(), True
+        self.display.wait("the first step takes long: kernels that are new to this machine are compiled")
+        with self.signals:
+            try:
+                while not self._is_over():
+                    self._train_epoch()
+                    self._end_epoch()
+                self._test()
+            except StopError as stop:
+                self._save()
+                place = f"step {self.at.step}, epoch {self.at.epoch + 1}"
+                self.display.say(f"{stop} at {place}: to go on from there, run cartesian train {self.folder}")
+                raise stop.exit() from None
         if self.logs is not None:
             self.logs.close()
         best = f", best validation loss {self.at.best:.4g}" if math.isfinite(self.at.best) else ""
-        self.display.say(f"done: {self.at.step} steps{best}; the model is in {self.folder / 'model'}")
+        minutes = f"{self.at.seconds / 60:.1f} minutes, {self.at.processor / 60:.1f} of the processor"
+        self.display.say(
+            f"done: {self.at.step} steps{best}; {minutes}; the model is in {self.folder / 'model'}"
+        )
 
     def _train_epoch(self) -> None:
         config = self.config
         parts = split_batches(epoch_order(len(self.dataset), config.seed, self.at.epoch), config.data.batch)
-        self.wrapped.train()
+        self.step.potential.train()
         began, frames = time.monotonic(), 0
         rest = parts[self.at.position :]
+        total = self.budget.last * self.budget.steps
         for batch in batches(self.dataset, rest, self.here.rank, self.here.world, config.data.ahead):
-            self._train_step(batch.to(self.here.device))
-            self.at.position += 1
+            draw_at(config.seed, self.at.step, self.here.rank)
+            try:
+                self.sums += self.step(batch.to(self.here.device), self._rate())
+            except NotFiniteError as error:
+                self._fail(batch, str(error))
+            self.average.update(self.at.step)
+            self.at.step, self.at.position = self.at.step + 1, self.at.position + 1
             frames += config.data.batch
-            self.display.step(self.at.step, self.at.epoch, frames / (time.monotonic() - began))
+            self.display.step(self.at.step, total, self.at.epoch, frames / (time.monotonic() - began))
+            if self._is_new:
+                self._take_times()
+                self.budget.begin(self.at.step, self.here.of_first(self.at.seconds))
+                self._is_new = False
+            self._stop_if_asked()
             self._save_if_due()
-
-    def _train_step(self, batch: Batch) -> None:
-        """One step; everything drawn in it depends on its number alone."""
-        torch.manual_seed(_seed(self.config.seed, self.at.step, self.here.rank))
-        rate = self._rate()
-        set_rate(self.optimizers, rate * self.config.optimizer.rate)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        terms = self.loss.terms(self.wrapped(batch.graph), batch)
-        # Sums over all processes: the loss is that of the whole batch, and all see when it is no number.
-        whole = self.here.sum(torch.stack([terms.sums.detach(), terms.counts]))
-        value = float(self.loss.total(Terms(*whole), rate))
-        if not math.isfinite(value):
-            self._fail(batch, f"the loss is {value}")
-        # Gradients are averaged over the processes, and each has a part of the sum.
-        share = self.loss.total(Terms(terms.sums, whole[1]), rate) * self.here.world
-        share.backward()  # type: ignore[no-untyped-call]
-        parameters = [p for p in self.model.parameters() if p.grad is not None]
-        clip = math.inf if self.config.clip is None else self.config.clip
-        norm = nn.utils.clip_grad_norm_(parameters, clip)
-        if not math.isfinite(norm):
-            self._fail(batch, f"the norm of the gradient is {float(norm)}")
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self.average.update(self.at.step)
-        self.sums += whole.cpu()
-        self.at.step += 1
 
     def _rate(self) -> float:
         """The factor of the learning rate at this step."""
-        return self.schedule(self.at.step, self.plateau.value)
+        return self.schedule(self.at.step, self.budget.at(self.at.step), self.plateau.value)
 
     def _end_epoch(self) -> None:
-        rate = self._rate()
+        rate, epoch, config = self._rate(), self.at.epoch + 1, self.config
         row: dict[str, Any] = {
-            "epoch": self.at.epoch + 1,
+            "epoch": epoch,
             "step": self.at.step,
-            "seconds": round(time.monotonic() - self._clock, 3),
-            "rate": rate * self.config.optimizer.rate,
+            "rate": rate * config.optimizer.rate,
             "train_loss": float(self.loss.total(Terms(*self.sums), rate)),
         }
         valid = self.prepared.valid
-        is_last = self.at.epoch + 1 == self.config.epochs
+        is_validated = valid is None or self.budget.is_over(epoch) or epoch % config.validate_every == 0
         if valid is None:
             self._save_model()
-        elif is_last or (self.at.epoch + 1) % self.config.validate_every == 0:
-            loss, found = self._validate(valid)
+        elif is_validated:
+            draw_at(config.seed, self.at.step, self.here.rank)
+            with self.average.applied():
+                loss, found = validate(
+                    self.potential, valid, self.loss, config.data, self.here, self._stop_if_asked
+                )
             row |= {"valid_loss": loss, **found}
             self.plateau.update(loss)
             self.at.waited += 1
             if loss < self.at.best:
                 self.at.best, self.at.waited = loss, 0
                 self._save_model()
+        self._take_times()
+        self.budget.update(epoch, self.here.of_first(self.at.seconds), at_least=not is_validated)
         self.sums.zero_()
-        self.at.epoch, self.at.position = self.at.epoch + 1, 0
+        self.at.epoch, self.at.position = epoch, 0
+        row |= {"seconds": round(self.at.seconds, 3), "processor": round(self.at.processor, 3)}
         if self.logs is not None:
             self.logs.write(row)
         self.display.row(row)
         self._save()
 
-    def _validate(self, dataset: Dataset) -> tuple[float, dict[str, float]]:
-        """Loss and errors of the averaged weights; weights of the loss are those at the end of the run."""
-        torch.manual_seed(_seed(self.config.seed, self.at.step, self.here.rank))
-        self.potential.eval()
-        errors = Errors(list(self.config.loss.weights))
-        sums = torch.zeros_like(self.sums)
-        parts = split_batches(range(len(dataset)), self.config.data.batch)
-        with self.average.applied(), torch.no_grad():
-            for batch in batches(dataset, parts, self.here.rank, self.here.world, self.config.data.ahead):
-                moved = batch.to(self.here.device)
-                results = self.potential(moved.graph)
-                sums += torch.stack(self.loss.terms(results, moved)).cpu()
-                errors.add(results, moved)
-        sums = self.here.sum(sums.to(self.here.device)).cpu()
-        errors.sums = self.here.sum(errors.sums.to(self.here.device)).cpu()
-        return float(self.loss.total(Terms(*sums), rate=0.0)), errors.found()
-
-    def _is_stopped(self) -> bool:
+    def _is_over(self) -> bool:
+        """Whether no epoch follows; says why if there might be more."""
         patience = self.config.stop.patience
-        if patience is None or self.at.waited < patience:
+        if patience is not None and self.at.waited >= patience:
+            self.display.say(f"stopped early: no better model in {self.at.waited} validations")
+        elif not self.budget.is_over(self.at.epoch):
             return False
-        self.display.say(f"stopped early: no better model in {self.at.waited} validations")
+        elif self.at.epoch < self.config.epochs:
+            minutes = f"the {self.config.minutes:g} minutes are over"
+            self.display.say(f"stopped after {self.at.epoch} of {self.config.epochs} epochs: {minutes}")
         return True
+
+    def _test(self) -> None:
+        """Evaluate the saved model on the test set."""
+        if self.prepared.test is None:
+            return
+        self.here.wait()
+        model = derived(load_model(self.folder / "model", device=self.here.device), self.loss.weights)
+        loss, found = validate(
+            model, self.prepared.test, self.loss, self.config.data, self.here, self._stop_if_asked
+        )
+        self.display.errors("test", {"loss": loss, **found})
+        if self.here.is_first:
+            text = json.dumps({"loss": loss, **found}, indent=2) + "\n"
+            atomic.write(self.folder / "test.json", text.encode())
+
+    def _stop_if_asked(self) -> None:
+        if self.here.any(bool(self.signals.asked)):
+            raise StopError(self.signals.asked or signal.SIGTERM)
+
+    def _take_times(self) -> None:
+        self.at.seconds = time.monotonic() - self._clock
+        self.at.processor = time.process_time() - self._work
 
     def _save_if_due(self) -> None:
         section = self.config.checkpoint
@@ -223,15 +238,18 @@ class Trainer:
         """Write the state of the run."""
         if self.logs is None:
             return
-        tensors = {f"weight.{name}": p.detach() for name, p in self.model.named_parameters()}
-        tensors |= {f"average.{name}": value for name, value in self.average.averages.items()}
-        tensors |= {f"optimizer.{key}": value for key, value in optimizer_tensors(self.optimizers).items()}
-        self.at.seconds = time.monotonic() - self._clock
+        tensors = join_parts(
+            weight=dict(self.model.named_parameters()),
+            average=self.average.averages,
+            optimizer=optimizer_tensors(self.step.optimizers),
+        )
+        self._take_times()
         state = {
             "model": {"config": to_plain(self.model.config), "statistics": self.prepared.statistics},
             "frames": len(self.dataset),
             "progress": asdict(self.at),
             "plateau": self.plateau.state(),
+            "budget": asdict(self.budget),
             "logs": self.logs.sizes(),
         }
         write_checkpoint(checkpoint_path(self.folder), tensors | {"sums": self.sums}, state)
@@ -243,18 +261,16 @@ class Trainer:
                 f"the training set has {len(self.dataset)} frames, and had {state['frames']} when the run "
                 f"{self.folder} was interrupted: take another folder, or --restart"
             )
-        parts: dict[str, dict[str, Tensor]] = {"weight": {}, "average": {}, "optimizer": {}}
-        for name, value in tensors.items():
-            part, _, key = name.partition(".")
-            parts.setdefault(part, {})[key] = value
+        parts = split_parts(tensors)
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(parts["weight"][name])
                 self.average.averages[name].copy_(parts["average"][name])
-        restore_optimizers(self.optimizers, parts["optimizer"])
+        restore_optimizers(self.step.optimizers, parts.get("optimizer", {}))
         self.sums = tensors["sums"].clone()
         self.at = Progress(**state["progress"])
         self.plateau.restore(state["plateau"])
+        self.budget.restore(state["budget"])
         if self.logs is not None:
             self.logs.cut(state["logs"])
         self.display.say(f"going on at step {self.at.step}, epoch {self.at.epoch + 1}")
@@ -273,24 +289,3 @@ class Trainer:
             f"{what} at step {self.at.step} (epoch {self.at.epoch + 1}); the batch is in {path}: "
             f"{', '.join(frame.where for frame in frames)}. Look at these frames, or lower optimizer.rate"
         )
-
-
-def _seed(*numbers: int) -> int:
-    """A seed from several numbers, 64 bits, by the finaliser of splitmix64."""
-    value = 0
-    for number in numbers:
-        value = (value + number + 0x9E3779B97F4A7C15) % 2**64
-        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
-        value ^= value >> 31
-    return value
-
-
-@contextmanager
-def _matmul(precision: str) -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

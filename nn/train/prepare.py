@@ -1,6 +1,6 @@
 """What a training needs before its first step: data sets, a model made to fit them, a loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cartesian.nn.data.batching import batch
 from cartesian.nn.data.cache import NeighborCache
 from cartesian.nn.data.dataset import Dataset
 from cartesian.nn.data.frames import Frame, Frames
@@ -17,15 +18,28 @@ from cartesian.nn.data.plausibility import unit_slips
 from cartesian.nn.data.statistics import Statistics, statistics
 from cartesian.nn.files import load_model
 from cartesian.nn.files.plain import from_plain, to_plain
-from cartesian.nn.heads.outputs import parse_targets
+from cartesian.nn.graph import Graph
 from cartesian.nn.models.registry import find, settings
+from cartesian.nn.train.attributes import overlooked
 from cartesian.nn.train.config import DataConfig, TrainConfig
 from cartesian.nn.train.finetune import element_symbols, known_energies, start_from
 from cartesian.nn.train.loss import Loss
-from cartesian.nn.train.settings import check_settings, complete, cutoff_of, require_elements
+from cartesian.nn.train.settings import (
+    check_settings,
+    complete,
+    cutoff_of,
+    intensive_results,
+    require_elements,
+)
+from cartesian.nn.train.weights import resolve
+
+TYPICAL = 100
+"""Largest number of structures by which a new model settles constants of its own."""
 
 HELD_OUT = 2**31
 """The epoch whose order chooses held-out frames: none that is ever trained."""
+
+Sets = tuple[Dataset, Dataset | None, Dataset | None]
 
 
 @dataclass
@@ -34,7 +48,7 @@ class Prepared:
 
     Attributes:
         model: In the dtype of the configuration, on the CPU.
-        train, valid: Data sets; without validation frames `None`.
+        train, valid, test: Data sets; without validation or test frames `None`.
         loss: Of the training and the validation.
         statistics: Plain values, for the description of the model.
         notes: Lines of text for the user.
@@ -43,6 +57,7 @@ class Prepared:
     model: nn.Module
     train: Dataset
     valid: Dataset | None
+    test: Dataset | None
     loss: Loss
     statistics: dict[str, Any]
     notes: list[str]
@@ -69,39 +84,47 @@ def prepare(config: TrainConfig, resumed: Mapping[str, Any] | None = None) -> Pr
     own = {name: value for name, value in config.model.items() if name != "name"}
     given = check_settings(fields, own)
     cutoff = cutoff_of(fields, given if old is None else {**vars(old.config), **given})
-    train, valid = _datasets(config, cutoff, dtype)
+    sets = train, valid, test = _datasets(config, cutoff, dtype)
     notes = [f"{len(train)} frames to train, {0 if valid is None else len(valid)} to validate"]
+    notes[0] += "" if test is None else f", {len(test)} to test"
     if resumed is not None:
         model = kind(from_plain(fields, resumed["config"]))
-        return _ready(model.to(dtype), config, train, valid, resumed["statistics"], notes)
+        return _ready(model.to(dtype), config, sets, resumed["statistics"], notes)
     fixed = known_energies(old) if old is not None and config.scales == "keep" else None
     found = statistics(train, config.data.reference, fixed)
     results = tuple(config.loss.weights)
     if old is None:
-        model = kind(complete(fields, given, found, results))
+        model = kind(complete(fields, given, found, results)).to(dtype)
+        settle: Callable[[Graph], None] | None = getattr(model, "settle", None)
+        if settle is not None:
+            settle(batch([train[k].graph for k in range(0, len(train), -(-len(train) // TYPICAL))]))
     else:
         model, lines = start_from(old, given, found, results, config.scales)
         notes += lines
-    if valid is not None:
-        require_elements(element_symbols(model), statistics(valid, "none").elements)
-    notes += [f"warning: {text}" for text in unit_slips(found)]
+    for part in (valid, test):
+        if part is not None:
+            require_elements(element_symbols(model), statistics(part, "none").elements)
+    model = model.to(dtype)
+    notes += [f"warning: {text}" for text in (*unit_slips(found), *overlooked(model, train, config.data))]
     notes.append(_summary(model, found))
-    return _ready(model.to(dtype), config, train, valid, to_plain(found), notes)
+    return _ready(model, config, sets, to_plain(found), notes)
 
 
 def _ready(
     model: nn.Module,
     config: TrainConfig,
-    train: Dataset,
-    valid: Dataset | None,
+    sets: Sets,
     found: dict[str, Any],
     notes: list[str],
 ) -> Prepared:
-    targets = parse_targets(getattr(model.config, "targets", ()))
-    intensive = {"stress", *(target.name for target in targets if target.pool == "mean")}
-    section = config.loss
-    loss = Loss(section.weights, section.convention, section.huber, frozenset(intensive))
-    return Prepared(model, train, valid, loss, found, notes)
+    section, intensive = config.loss, intensive_results(getattr(model.config, "targets", ()))
+    weights = resolve(section.weights, section.convention, found, intensive)
+    if weights != section.weights:
+        notes.append(
+            f"weights of the loss: {', '.join(f'{name} {value}' for name, value in weights.items())}"
+        )
+    loss = Loss(weights, section.convention, section.huber, intensive)
+    return Prepared(model, *sets, loss, found, notes)
 
 
 def read_labels(data: DataConfig, results: Sequence[str]) -> tuple[Label, ...]:
@@ -111,27 +134,32 @@ def read_labels(data: DataConfig, results: Sequence[str]) -> tuple[Label, ...]:
     )
 
 
-def _datasets(config: TrainConfig, cutoff: float, dtype: torch.dtype) -> tuple[Dataset, Dataset | None]:
+def _datasets(config: TrainConfig, cutoff: float, dtype: torch.dtype) -> Sets:
+    """The sets for training, validation and test. What is drawn is a function of the seed."""
     data = config.data
     labels = read_labels(data, list(config.loss.weights))
+    cache = None if data.cache is None else NeighborCache(data.cache)
 
     def frames(paths: str | list[str]) -> Sequence[Frame]:
-        return Frames(paths, labels, charge=data.charge, weight=data.weight, group=data.group)
+        return Frames(paths, labels, charge=data.attribute, weight=data.weight, group=data.group)
 
     def dataset(chosen: Sequence[Frame]) -> Dataset:
-        cache = None if data.cache is None else NeighborCache(data.cache)
         return Dataset(chosen, cutoff, dtype, keep=not data.stream, cache=cache)
 
-    train = frames(data.train)
-    if data.valid is None:
-        return dataset(train), None
-    if not isinstance(data.valid, float):
-        return dataset(train), dataset(frames(data.valid))
+    train, valid = frames(data.train), None
+    test = None if data.test is None else dataset(frames(data.test))
     order = epoch_order(len(train), config.seed, HELD_OUT)
-    count = max(1, round(data.valid * len(train)))
-    if count >= len(train):
-        raise ValueError(f"data.valid holds out {count} of {len(train)} frames: none is left to train on")
-    return dataset(Chosen(train, np.sort(order[count:]))), dataset(Chosen(train, np.sort(order[:count])))
+    held = max(1, round(data.valid * len(train))) if isinstance(data.valid, float) else 0
+    if held >= len(train):
+        raise ValueError(f"data.valid holds out {held} of {len(train)} frames: none is left to train on")
+    if isinstance(data.valid, float):
+        valid = dataset(Chosen(train, np.sort(order[:held])))
+    elif data.valid is not None:
+        valid = dataset(frames(data.valid))
+    taken = order[held:][: data.subset]
+    if data.subset is not None and len(taken) < data.subset:
+        raise ValueError(f"data.subset wants {data.subset} frames, and there are {len(taken)} to train on")
+    return dataset(Chosen(train, np.sort(taken))), valid, test
 
 
 class Chosen(Sequence[Frame]):

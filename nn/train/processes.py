@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from traceback import clear_frames
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +43,30 @@ class Processes:
             torch.distributed.all_reduce(values)
         return values
 
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in one process at least."""
+        return flag if self.world == 1 else bool(self.sum(torch.tensor(float(flag), device=self.device)))
+
+    def of_first(self, value: float) -> float:
+        """The value in the first process."""
+        own = torch.tensor(value if self.is_first else 0.0, dtype=torch.float64, device=self.device)
+        return float(self.sum(own))
+
     def wait(self) -> None:
         """Wait until all are here."""
         if self.world > 1:
             torch.distributed.barrier()
+
+
+@contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    """Products of float32 matrices are as precise as torch calls it, for a while."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager
@@ -63,5 +84,10 @@ def processes(device: str) -> Iterator[Processes]:
     torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Processes(rank, world, torch.device(device))
+    except BaseException as error:
+        clear_frames(error.__traceback__)
+        raise
     finally:
+        # Nobody else may hold the group by now: one that ends in the destructor of another object waits there
+        # for threads that wait for this one.
         torch.distributed.destroy_process_group()

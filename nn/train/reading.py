@@ -51,6 +51,11 @@ def parse_config(values: dict[str, Any]) -> TrainConfig:
         raise ValueError("; ".join(_explain(error.errors(), values))) from None
     if "name" not in config.model and config.start is None:
         raise ValueError("model.name is missing: which model shall be trained, as in model: {name: HotPP}")
+    if config.data.charge and config.data.spin:
+        raise ValueError(
+            f"data.charge is {config.data.charge!r} and data.spin {config.data.spin!r}: models are told one "
+            "number about a whole structure, so name one of them"
+        )
     for name, label in config.data.labels.items():
         known = [key for key in Label.__dataclass_fields__ if key != "name"]
         for key in {} if isinstance(label, str) else label:

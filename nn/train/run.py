@@ -12,9 +12,10 @@ import yaml
 
 from cartesian.nn.files import atomic
 from cartesian.nn.train.config import TrainConfig
+from cartesian.nn.train.logs import WANDB_ID
 from cartesian.nn.train.reading import write_config
 
-FREE = ("run", "epochs", "stop", "checkpoint", "logs", "device")
+FREE = ("run", "epochs", "minutes", "stop", "checkpoint", "logs", "device")
 """Keys of the configuration that may change when a run goes on."""
 
 
@@ -38,7 +39,7 @@ def open_run(config: TrainConfig, folder: Path, restart: bool = False) -> None:
     if restart:
         for name in ("model", "checkpoint", "tensorboard"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("config.yaml", "log.csv", "log.jsonl", "failed.extxyz"):
+        for name in ("config.yaml", "log.csv", "log.jsonl", "failed.extxyz", "test.json", WANDB_ID):
             (folder / name).unlink(missing_ok=True)
     elif place.is_file() and checkpoint_path(folder).is_file():
         before, now = yaml.safe_load(place.read_text()), config.model_dump(mode="json")

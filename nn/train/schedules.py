@@ -1,7 +1,7 @@
 r"""Learning rates as functions of the step.
 
 Every schedule is a factor of the rate: $\min(1, (s + 1) / s_w)$ at step $s$ of a warm-up of $s_w$ steps,
-times a function of the progress $t = s / s_\text{end}$ or, for the plateau, of the validation losses so far.
+times a function of the progress $t$ from 0 to 1 or, for the plateau, of the validation losses so far.
 """
 
 import math
@@ -18,18 +18,15 @@ class Schedule:
             $1 - (1 - f) t$; "plateau", see `Plateau`.
         warmup: $s_w$.
         final: $f$.
-        steps: $s_\text{end}$.
     """
 
     name: Literal["constant", "cosine", "exponential", "linear", "plateau"] = "constant"
     warmup: int = 0
     final: float = 0.01
-    steps: int = 1
 
-    def __call__(self, step: int, plateau: float = 1.0) -> float:
-        """The factor at a step, from 0; `plateau` is the factor of the plateau."""
+    def __call__(self, step: int, t: float, plateau: float = 1.0) -> float:
+        """The factor at a step, from 0, with its progress; `plateau` is the factor of the plateau."""
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        t = min(1.0, step / max(self.steps, 1))
         fall = {
             "constant": 1.0,
             "cosine": self.final + (1 - self.final) * (1 + math.cos(math.pi * t)) / 2,

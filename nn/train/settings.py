@@ -1,14 +1,17 @@
 """Settings of a model: what the configuration says, completed by what the training set tells."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch import nn
 
-from cartesian.nn.data.statistics import Spread, Statistics
+from cartesian.nn.data.spread import Spread
+from cartesian.nn.data.statistics import Statistics
 from cartesian.nn.elements import SYMBOLS, atomic_numbers
 from cartesian.nn.files.plain import from_plain
+from cartesian.nn.heads import Potential
 from cartesian.nn.heads.outputs import DERIVED, NAMED, parse_targets
 
 RESULTS = (*DERIVED, "energies")
@@ -85,6 +88,17 @@ def require_elements(known: Any, present: tuple[str, ...]) -> None:
             f"the frames have {', '.join(missing)}, the model knows {', '.join(symbols)}: add the elements, "
             "or remove the frames"
         )
+
+
+def derived(model: nn.Module, results: Container[str]) -> nn.Module:
+    """A model with those results that derive from its energy, where one of them is asked for."""
+    has_stress = "stress" in results or "virial" in results
+    return Potential(model, stress=has_stress) if has_stress or "forces" in results else model
+
+
+def intensive_results(targets: Any) -> frozenset[str]:
+    """The stress, and targets that are means over atoms: they do not grow with the structure."""
+    return frozenset({"stress", *(target.name for target in parse_targets(targets) if target.pool == "mean")})
 
 
 def _targets(given: Any, found: Statistics, results: tuple[str, ...]) -> tuple[Any, ...]:

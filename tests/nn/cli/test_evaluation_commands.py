@@ -1,19 +1,25 @@
 """`cartesian evaluate`, `verify` and `export` from the outside."""
 
+import json
+
+import ase.units
+import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io import write
+from ase.io import read, write
 from click.testing import CliRunner
 
 from cartesian.nn.calculators import ASE
 from cartesian.nn.cli.evaluate import evaluate
 from cartesian.nn.cli.export import export
 from cartesian.nn.cli.verify import verify
-from cartesian.nn.files import save_model
+from cartesian.nn.files import load_model, save_model
 from cartesian.nn.models import TensorNet, TensorNetConfig
+
+ZERO = {"H": [0.0], "O": [0.0]}
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +49,38 @@ def run(command, *arguments):
 def test_evaluate_prints_errors_and_writes_them(folder, tmp_path):
     result = run(evaluate, folder, folder / "water.xyz", "--label", "energy=E", "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    rows = {line.split()[-6]: line.split()[-5:] for line in result.output.splitlines() if "me" in line}
-    assert rows["energy"][:2] == ["10", "10"]
-    assert float(rows["forces"][1]) < 1e-3
+    header, energy, forces, *_ = (line.split() for line in result.output.splitlines() if line.strip(" ─"))
+    assert header == ["result", "unit", "RMSE", "MAE", "turning", "blind"]
+    assert energy == ["all", "energy", "meV/atom", "10", "10"]
+    assert forces[:2] == ["forces", "meV/Å"]
+    assert float(forces[2]) < 1e-3
+    assert "\n3 structures\n" in result.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"errors.csv", "parity.png"}
+
+
+def test_evaluate_compares_several_models_in_units_of_choice(folder, tmp_path):
+    save_model(load_model(folder), tmp_path / "copy", statistics={"labels": {"energy": {"parts": ZERO}}})
+    label = "energy={key: E, unit: Hartree}"
+    paths = folder, tmp_path / "copy", folder / "water.xyz", folder / "water.xyz"
+    result = run(evaluate, *paths, "--json", "--label", label, "--units", "energy=Hartree")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert list(found) == [str(folder), str(tmp_path / "copy")]
+    first, second = ({row["name"]: row for row in rows} for rows in found.values())
+    assert first["energy"] == {**second["energy"], "constant": None}
+    energies = [frame.info["E"] / 3 for frame in read(folder / "water.xyz", ":")]
+    assert first["energy"]["unit"] == "Hartree/atom"
+    assert first["energy"]["count"] == 6
+    assert second["energy"]["constant"] == pytest.approx(np.sqrt(np.mean(np.square(energies))))
+    wrong = [e - (3 * e + 0.03) / 3 / ase.units.Hartree for e in energies]
+    assert first["energy"]["rmse"] == pytest.approx(np.sqrt(np.mean(np.square(wrong))))
+
+
+def test_evaluate_names_what_it_is_not_given(folder):
+    result = run(evaluate, folder / "water.xyz")
+    assert "water.xyz is the folder of a model or of a run" in " ".join(result.output.split())
+    result = run(evaluate, folder)
+    assert f"which files? {folder} names no data.test" in " ".join(result.output.split())
 
 
 def test_evaluate_says_which_label_is_missing(folder):
@@ -55,7 +89,11 @@ def test_evaluate_says_which_label_is_missing(folder):
     assert "has no 'E_ref' for energy" in str(result.exception)
     result = run(evaluate, folder, folder / "water.xyz", "--label", "energy")
     assert result.exit_code == 2
-    assert "write RESULT=KEY" in result.output
+    assert "write it as in energy=E_ref" in " ".join(result.output.split())
+    result = run(evaluate, folder, folder / "water.xyz", "--label", "energy={kye: E}")
+    assert "the label of energy has no 'kye': there are name, key, unit" in result.output
+    result = run(evaluate, folder, folder / "water.xyz", "--units", "force=eV/Å")
+    assert "there is no result 'force': there are energy, forces" in result.output
 
 
 def test_verify_ends_with_zero_or_one(folder, monkeypatch):

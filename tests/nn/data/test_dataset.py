@@ -1,6 +1,9 @@
 """Data sets: graphs and labels of frames, from memory, from files, from a cache; batches in a known order."""
 
+import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -120,19 +123,52 @@ def test_a_cache_knows_what_the_neighbours_depend_on(tmp_path):
         found = store.neighbors(moved.positions, 2.5, moved.cell, moved.periodic)
         wanted = neighbors(moved.positions, 2.5, moved.cell, moved.periodic)
         assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
-        assert len([*tmp_path.rglob("*.npy")]) == number + 1
+        assert lists(tmp_path) == number + 1
     store.neighbors(one.positions, 2.6, one.cell, one.periodic)
-    assert len([*tmp_path.rglob("*.npy")]) == 5
+    assert lists(tmp_path) == 5
 
 
-@pytest.mark.parametrize("length", [0, 10, 200])
+def lists(folder):
+    """Number of lists in the one file of a cache."""
+    (path,) = folder.iterdir()
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT count(*) FROM lists").fetchone()[0]
+
+
+@pytest.mark.parametrize("length", [0, 10, 5000, 12000])
 def test_a_truncated_cache_is_made_again(tmp_path, length):
+    one = FRAMES[3]
+    store = NeighborCache(tmp_path)
+    wanted = store.neighbors(one.positions, 2.5, one.cell, one.periodic)
+    store.close()
+    store.path.write_bytes(store.path.read_bytes()[:length])
+    for again in (store, NeighborCache(tmp_path)):
+        found = again.neighbors(one.positions, 2.5, one.cell, one.periodic)
+        assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_a_changed_list_is_made_again(tmp_path):
     store, one = NeighborCache(tmp_path), FRAMES[3]
     wanted = store.neighbors(one.positions, 2.5, one.cell, one.periodic)
-    (file,) = tmp_path.rglob("*.npy")
-    file.write_bytes(file.read_bytes()[:length])
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("UPDATE lists SET edges = zeroblob(length(edges))")
     found = store.neighbors(one.positions, 2.5, one.cell, one.periodic)
     assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_several_share_a_cache(tmp_path):
+    def fill(cutoff):
+        store = NeighborCache(tmp_path)
+        return [store.neighbors(f.positions, cutoff, f.cell, f.periodic).senders.tolist() for f in FRAMES]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(fill, [2.5, 2.6] * 4)]
+    assert lists(tmp_path) == 2 * len(FRAMES)
+    assert (
+        found[0]
+        == found[2]
+        == [neighbors(f.positions, 2.5, f.cell, f.periodic).senders.tolist() for f in FRAMES]
+    )
 
 
 def test_files_are_read_frame_by_frame(tmp_path, monkeypatch):

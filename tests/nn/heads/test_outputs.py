@@ -49,6 +49,8 @@ def test_a_mapping_changes_a_named_target_and_an_axial_one_has_the_other_parity(
     )
     assert str(changed.make().irreps) == "1x0e+1x1o"
     assert str(rotatory.make().irreps) == "1x0o+1x2o"
+    (positive,) = parse_targets([{"name": "dielectric", "head": "positive"}])
+    assert str(positive.make().irreps) == "1x0e+1x2e"
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,11 @@ def test_a_mapping_changes_a_named_target_and_an_axial_one_has_the_other_parity(
         ([{"name": "g", "formula": "ij", "pool": "max"}], "'sum', 'mean' or 'none', not 'max'"),
         ([{"name": "dipole", "head": "dipole"}], "no such head"),
         ([{"name": "g", "formula": "ij", "head": "charges"}], "charges make vectors 'i', not 'ij'"),
+        ([{"name": "g", "formula": "ij", "head": "positive"}], "positive are matrices 'ij=ji', not 'ij'"),
+        (
+            [{"name": "g", "formula": "ij=ji", "axial": True, "head": "positive"}],
+            "positive are matrices 'ij=ji', not axial 'ij=ji'",
+        ),
     ],
 )
 def test_bad_targets_are_refused(targets, message):

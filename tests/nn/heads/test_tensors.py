@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from cartesian.nn import testing
 from cartesian.nn.graph import Graph
-from cartesian.nn.heads.tensors import Dipole, TensorHead, mean_atoms, sum_atoms
+from cartesian.nn.heads.tensors import Dipole, PositiveTensor, TensorHead, mean_atoms, sum_atoms
 from cartesian.ops.spaces import TensorSpace
 from cartesian.testing.arguments import Full
 from cartesian.testing.laws import assert_equivariant
@@ -41,6 +43,37 @@ def test_tensors_have_their_index_symmetry_and_pool_by_system(formula):
     means = TensorHead(formula, mean_atoms)(parts, GRAPH)
     assert torch.allclose(means[0], tensors[0] / 4)
     assert TensorHead(formula, None)(parts, GRAPH).shape[0] == 3
+
+
+@pytest.mark.parametrize("pool", [sum_atoms, mean_atoms, None])
+def test_positive_tensors_turn_with_their_parts(pool):
+    head = PositiveTensor(pool, scale=3.0)
+
+    def bounded(x):
+        """Of inputs of any size: exponentials of large ones are infinite."""
+        return head(x / (1 + x.norm(dim=1, keepdim=True)), GRAPH)
+
+    assert_equivariant(bounded, head.irreps, Full(2), batch=3, dtype=torch.float64, examples=10)
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(np.float64, (3, 6), elements=st.floats(-3, 3, width=32)))
+def test_the_logarithm_of_a_positive_tensor_is_the_mean_of_the_atoms(values):
+    parts = torch.from_numpy(values)
+    found = PositiveTensor(scale=2.0)(parts, GRAPH)
+    logarithms = TensorHead("ij=ji", mean_atoms)(parts, GRAPH).numpy()
+    for tensor, logarithm in zip(found.numpy(), logarithms, strict=True):
+        eigenvalues, vectors = np.linalg.eigh(tensor)
+        assert eigenvalues.min() > 0
+        again = (vectors * np.log(eigenvalues / 2)) @ vectors.T
+        np.testing.assert_allclose(
+            again, logarithm, rtol=0, atol=1e-8 * eigenvalues.max() / eigenvalues.min()
+        )
+
+
+def test_equal_eigenvalues_have_finite_derivatives():
+    parts = torch.zeros(3, 6).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: PositiveTensor()(x, GRAPH), parts)
 
 
 def model(head):

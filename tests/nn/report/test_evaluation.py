@@ -1,19 +1,27 @@
-"""Errors are those written out by hand; the constant predictor is the best constant of a composition."""
+"""Errors are those written out by hand, and so are those of the predictors that know less."""
 
+import io
 from dataclasses import replace
 
+import ase.units
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from rich.console import Console
 
 from cartesian.nn.calculators.source import open_model
 from cartesian.nn.data.frames import Frame
 from cartesian.nn.heads.forces import Potential
 from cartesian.nn.models.hotpp import HotPP, HotPPConfig
-from cartesian.nn.report.evaluation import Comparison, compare, errors
+from cartesian.nn.report.constant import Constant
+from cartesian.nn.report.directions import turning
+from cartesian.nn.report.evaluation import ErrorRow, compare, errors
 from cartesian.nn.report.page import Page
 from cartesian.nn.report.plots import energy_drift, learning_curve, parity
-from cartesian.nn.report.tables import error_cells, write_errors
+from cartesian.nn.report.tables import error_cells, print_errors, write_errors
+from cartesian.nn.report.units import shown
 from tests.nn.calculators.models import LennardJones, LennardJonesConfig
 
 MODEL = LennardJones(LennardJonesConfig(cutoff=5.0, targets=("dipole",)))
@@ -47,7 +55,13 @@ OFFSETS: list[dict] = [
     for n in (2, 3, 3, 4, 2)
 ]
 FRAMES = [frame(n, group, o) for n, group, o in zip((2, 3, 3, 4, 2), "aabba", OFFSETS, strict=True)]
-COMPARISONS = compare(open_model(MODEL), FRAMES, size=2)
+LABELS = {
+    "energy": {"mean": (0.0,), "parts": {"Ar": (-0.1,)}},
+    "forces": {"parts": {"Ar": (0.0, 0.0, 0.0)}},
+    "dipole": {"mean": (9.0, 9.0, 9.0), "parts": {"Ar": (0.1, 0.2, -0.3)}},
+}
+CONSTANT = Constant(LABELS, frozenset())
+COMPARISONS = compare(open_model(MODEL), FRAMES, 2, CONSTANT)
 
 
 def test_errors_are_the_offsets_energies_per_atom():
@@ -63,15 +77,76 @@ def test_errors_are_the_offsets_energies_per_atom():
     assert [one.name for one in COMPARISONS] == ["energy", "forces", "dipole"]
 
 
-def test_the_constant_is_zero_for_forces_and_else_the_mean_of_a_composition():
+def test_the_constant_predictor_knows_what_the_elements_of_the_training_set_told():
     rows = {row.name: row for row in errors(COMPARISONS) if not row.group}
     forces = np.concatenate([one.labels["forces"].ravel() for one in FRAMES])
     assert_allclose(rows["forces"].constant, 1e3 * np.sqrt(np.mean(forces**2)))
-    dipoles = np.array([one.labels["dipole"] for one in FRAMES])
-    said = dipoles.copy()
-    said[[0, 4]], said[[1, 2]] = dipoles[[0, 4]].mean(0), dipoles[[1, 2]].mean(0)
-    assert_allclose(rows["dipole"].constant, 1e3 * np.sqrt(np.mean((said - dipoles) ** 2)))
+    energies = [one.labels["energy"] / len(one.numbers) + 0.1 for one in FRAMES]
+    assert_allclose(rows["energy"].constant, 1e3 * np.sqrt(np.mean(np.square(energies))))
+    said = [len(one.numbers) * np.array([0.1, 0.2, -0.3]) - one.labels["dipole"] for one in FRAMES]
+    assert_allclose(rows["dipole"].constant, 1e3 * np.sqrt(np.mean(np.square(said))))
     assert_allclose(rows["dipole"].factor, rows["dipole"].constant / rows["dipole"].rmse)
+    intensive = compare(open_model(MODEL), FRAMES, constant=Constant(LABELS, frozenset({"dipole"})))
+    said = [9.0 - one.labels["dipole"] for one in FRAMES]
+    assert_allclose(errors(intensive)[-1].constant, 1e3 * np.sqrt(np.mean(np.square(said))))
+
+
+def test_tensors_of_atoms_have_a_constant_for_each_element():
+    shielding = np.arange(18.0).reshape(2, 3, 3)
+    one = Frame(
+        np.eye(3)[:2],
+        np.array([1, 8]),
+        np.zeros((3, 3)),
+        np.zeros(3, bool),
+        {"shielding": shielding},
+        frozenset({"shielding"}),
+    )
+    parts = {"O": tuple(range(9)), "H": (1.0,) * 9}
+    found = Constant({"shielding": {"parts": parts}}, frozenset()).predict("shielding", one)
+    assert_allclose(found, [np.ones(9), np.arange(9)])
+    found = Constant({"shielding": {"parts": {"O": parts["O"]}}}, frozenset()).predict("shielding", one)
+    assert np.isnan(found).all(1).tolist() == [True, False]
+
+
+def test_a_constant_that_nobody_told_is_left_out():
+    row = errors(compare(open_model(MODEL), FRAMES))[-1]
+    assert (row.constant, row.factor) == (None, None)
+    assert error_cells(row)[5:7] == ("", "")
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_isotropic_tensors_do_not_turn_and_the_rest_does(seed):
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.standard_normal(3)
+    delta = np.eye(3)
+    pairs = ("ij,kl->ijkl", "ik,jl->ijkl", "il,jk->ijkl")
+    four = sum(x * np.einsum(pair, delta, delta) for x, pair in zip((a, b, c), pairs, strict=True))
+    assert_allclose(turning(four.reshape(1, 81)), 0, atol=1e-12)
+    matrix = rng.standard_normal((3, 3))
+    assert_allclose(turning(matrix.reshape(1, 9))[0], (matrix - np.trace(matrix) / 3 * delta).ravel())
+    vector = rng.standard_normal((4, 3))
+    assert_allclose(turning(vector), vector)
+    assert_allclose(turning(vector[:, :1]), 0)
+
+
+def test_the_blind_bound_is_the_part_that_turns():
+    (row,) = (row for row in errors(COMPARISONS) if row.name == "dipole" and not row.group)
+    dipoles = np.array([one.labels["dipole"] for one in FRAMES])
+    assert_allclose(row.blind, 1e3 * np.sqrt(np.mean(dipoles**2)))
+    assert_allclose(row.turning, row.rmse)
+    assert {row.name for row in errors(COMPARISONS) if row.blind is None} == {"energy", "forces"}
+
+
+def test_errors_are_shown_in_the_unit_asked_for():
+    units = {"energy": "kcal/mol", "dipole": "Debye"}
+    rows = {row.name: row for row in errors(compare(open_model(MODEL), FRAMES, 2, CONSTANT, units))}
+    first = {row.name: row for row in errors(COMPARISONS) if not row.group}
+    assert [row.unit for row in rows.values()] == ["kcal/mol/atom", "meV/Å", "Debye"]
+    kcal, debye = ase.units.kcal / ase.units.mol, ase.units.Debye
+    assert_allclose(rows["energy"].rmse, first["energy"].rmse / 1e3 / kcal)
+    assert_allclose(rows["dipole"].blind, first["dipole"].blind / 1e3 / debye)
+    with pytest.raises(ValueError, match="'GPa' is no unit of forces"):
+        shown("forces", "GPa")
 
 
 def test_a_label_of_another_shape_names_the_frame():
@@ -111,11 +186,27 @@ def test_pictures_and_page_hold_every_quantity(tmp_path):
     assert len((tmp_path / "errors.csv").read_text().splitlines()) == 1 + 3 * 3
 
 
-def test_units_of_unknown_results_are_thousandths():
-    values = np.array([[1000.0], [1.0]])
-    one = Comparison("beta", values, values + 0.5, np.array(["", ""]), np.array(["Ar", "Ar"]), np.arange(2))
-    (row,) = errors([one])
-    assert error_cells(row) == ("all", "beta", "500", "500", "499500", "999.0", "10⁻³")
+def test_tables_are_never_cut():
+    stream = io.StringIO()
+    console = Console(file=stream, width=20)
+    rows = [ErrorRow("kind", "second_hyperpolarizability", "kcal/mol/atom", 1, *[1.23e-10] * 5)]
+    print_errors(rows, console)
+    text = stream.getvalue()
+    assert "…" not in text
+    assert text.split()[-9:] == [
+        "kind",
+        rows[0].name,
+        rows[0].unit,
+        *["1.23e-10"] * 3,
+        "1.0",
+        *["1.23e-10"] * 2,
+    ]
+    assert console.width == 20
+
+
+def test_what_is_not_known_is_empty():
+    row = ErrorRow("", "beta", "as in file", 3, 0.5, 499500.0, 4.0)
+    assert error_cells(row) == ("all", "beta", "as in file", "0.5", "499500", "4", "8.0", "", "")
 
 
 def test_a_model_without_energies_is_compared_too():

@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from cartesian.nn.data.statistics import Spread, Statistics
+from cartesian.nn.data.spread import Spread
+from cartesian.nn.data.statistics import Statistics
 from cartesian.nn.models.nequip import NequIPConfig
 from cartesian.nn.train.reading import parse_config, read_config, write_config
 from cartesian.nn.train.settings import check_settings, complete, cutoff_of

@@ -1,6 +1,7 @@
 """Optimisers, schedules and averages against their formulas and against torch."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from cartesian.nn.layers import Linear, SpeciesEmbedding, SpeciesLinear
 from cartesian.nn.train.average import Average
+from cartesian.nn.train.budget import Budget
 from cartesian.nn.train.config import OptimizerConfig
 from cartesian.nn.train.muon import Muon, matrix_blocks, orthogonal_factor
 from cartesian.nn.train.optimizers import (
@@ -141,9 +143,51 @@ def test_schedules_are_their_formulas(step):
         "plateau": 0.25,
     }
     for name, factor in factors.items():
-        assert Schedule(name, 0, 0.1, 100)(step, plateau=0.25) == pytest.approx(factor)
-        warm = Schedule(name, 20, 0.1, 100)(step, plateau=0.25)
+        assert Schedule(name, 0, 0.1)(step, t, plateau=0.25) == pytest.approx(factor)
+        warm = Schedule(name, 20, 0.1)(step, t, plateau=0.25)
         assert warm == pytest.approx(factor * min(1, (step + 1) / 20))
+
+
+def test_without_a_clock_the_progress_is_that_of_the_steps():
+    budget = Budget(epochs=5, steps=4)
+    for epoch in range(1, 6):
+        budget.update(epoch, 1e9 * epoch)
+        assert budget.is_over(epoch) == (epoch == 5)
+        assert [budget.at(4 * epoch + k) for k in range(4)] == [
+            min(1, (4 * epoch + k) / 20) for k in range(4)
+        ]
+
+
+@given(st.lists(st.floats(1, 20), min_size=30, max_size=30), st.floats(1, 5))
+def test_on_the_clock_the_schedule_ends_in_time(durations, minutes):
+    budget = Budget(epochs=30, steps=4, minutes=minutes)
+    seconds, before, epoch = 0.0, 0.0, 0
+    while not budget.is_over(epoch):
+        progress = [budget.at(4 * epoch + k) for k in range(5)]
+        assert progress == sorted(progress)
+        assert progress[0] == pytest.approx(before)
+        before, seconds, epoch = progress[-1], seconds + durations[epoch], epoch + 1
+        budget.update(epoch, seconds)
+        again = Budget(epochs=30, steps=4, minutes=minutes)
+        again.restore(asdict(budget))
+        assert again == budget
+    # Late by no more than one epoch that took longer than the one before.
+    assert epoch == 30 or 60 * minutes - max(durations) <= seconds <= 60 * minutes + max(durations)
+
+
+def test_epochs_of_one_length_fill_the_minutes():
+    budget = Budget(epochs=100, steps=2, minutes=1.0)
+    budget.begin(1, 18.0)  # after the compiler
+    budget.update(1, 20.0)
+    assert budget.last == 1 + 10
+    for epoch in range(2, 12):
+        assert not budget.is_over(epoch - 1)
+        assert budget.at(2 * epoch) == pytest.approx(0.01 + 0.99 * (epoch - 1) / 10)
+        budget.update(epoch, 20.0 + 4 * (epoch - 1))
+    assert budget.is_over(11)
+    longer = Budget(epochs=100, steps=2, minutes=2.0)
+    longer.restore(asdict(budget))
+    assert (longer.last, longer.seconds) == (100, 60.0)
 
 
 def test_the_plateau_is_that_of_torch():

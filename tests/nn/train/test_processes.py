@@ -18,18 +18,19 @@ os.environ |= {{"RANK": "{rank}", "LOCAL_RANK": "{rank}", "WORLD_SIZE": "2", "MA
 from cartesian.nn.train import train
 from cartesian.nn.train.reading import parse_config
 import yaml
+{before}
 train(parse_config(yaml.safe_load({text!r})), quiet=True)
 """
 
 
-def train_on_two(config):
-    """As `torchrun --nproc-per-node 2` starts them."""
+def train_on_two(config, before=""):
+    """As `torchrun --nproc-per-node 2` starts them; something may happen before in each."""
     SERVER.set_forkserver_preload(["cartesian.nn.train.loop", "cartesian.nn.models.nequip", "torch._dynamo"])
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     text = write_config(config)
-    programs = [PROGRAM.format(rank=rank, port=port, text=text) for rank in range(2)]
+    programs = [PROGRAM.format(rank=rank, port=port, text=text, before=before) for rank in range(2)]
     started = [SERVER.Process(target=exec, args=(program, {})) for program in programs]
     for process in started:
         process.start()
@@ -42,7 +43,7 @@ def train_on_two(config):
 def results(run):
     tensors, _ = read_checkpoint(run / "checkpoint" / "state.safetensors")
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return tensors, [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+    return tensors, [{k: v for k, v in row.items() if k not in ("seconds", "processor")} for row in rows]
 
 
 # One frame is left for the last step, so that one of the two has none.
@@ -59,6 +60,25 @@ def test_two_processes_have_the_gradients_of_one(config, tmp_path):
         torch.testing.assert_close(two[name], value, rtol=1e-8, atol=1e-11, msg=name)
     for row, other in zip(rows, others, strict=True):
         assert row == pytest.approx(other, rel=1e-9)
+
+
+SIGNAL = """
+import signal
+from cartesian.nn.models import NequIP
+forward, calls = NequIP.forward, []
+def signalled(self, graph):
+    calls.append(graph)
+    if os.environ["RANK"] == "1" and len(calls) == 4:  # two calls belong to the preparation
+        signal.raise_signal(signal.SIGTERM)
+    return forward(self, graph)
+NequIP.forward = signalled
+"""
+
+
+def test_a_signal_to_one_process_stops_both_after_the_same_step(config, tmp_path):
+    assert train_on_two(config(), SIGNAL) == [143, 143]
+    _, state = read_checkpoint(tmp_path / "run" / "checkpoint" / "state.safetensors")
+    assert state["progress"]["step"] == 2
 
 
 def test_both_processes_stop_when_the_loss_is_no_number(config, tmp_path):

@@ -1,6 +1,7 @@
 """A run that is killed, wherever, goes on to the same weights, bit by bit."""
 
 import multiprocessing
+import signal
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cartesian.nn.models.nequip import NequIP
 from cartesian.nn.train import train
 from cartesian.nn.train.checkpoint import read_checkpoint
 from cartesian.nn.train.loop import Trainer
+from cartesian.nn.train.signals import Signals
 
 SERVER = multiprocessing.get_context("forkserver")
 
@@ -22,8 +24,9 @@ def outcome(run):
     tensors, state = read_checkpoint(run / "checkpoint" / "state.safetensors")
     weights = {path.name: path.read_bytes() for path in (run / "model").glob("*.safetensors")}
     rows = [line.split(",") for line in (run / "log.csv").read_text().splitlines()]
-    state["progress"].pop("seconds"), state.pop("logs")
-    return tensors, state, weights, [row[:2] + row[3:] for row in rows]
+    state["progress"] |= {"seconds": 0, "processor": 0}
+    state.pop("logs")
+    return tensors, state, weights, [row[:2] + row[4:] for row in rows]
 
 
 def assert_same(first, second):
@@ -87,6 +90,49 @@ def test_a_run_interrupted_at_any_write_goes_on(config, tmp_path, monkeypatch, o
             continue
     assert 2 < attempt < 39
     assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "code"), [(signal.SIGTERM, SystemExit, 143), (signal.SIGINT, KeyboardInterrupt, None)]
+)
+def test_a_signal_writes_the_state_and_tells_how_to_go_on(
+    config, tmp_path, monkeypatch, capsys, number, error, code
+):
+    options = {"checkpoint__seconds": None, "epochs": 2}
+    train(config(run=str(tmp_path / "whole"), **options), quiet=True)
+    forward, calls = NequIP.forward, 0
+
+    def signalled(self, graph):
+        nonlocal calls
+        calls += 1
+        # After two calls of the preparation: in step 2, in the validation after step 3, in step 5.
+        if calls in (4, 6, 9):
+            signal.raise_signal(number)
+        return forward(self, graph)
+
+    monkeypatch.setattr(NequIP, "forward", signalled)
+    parts, before = config(run=str(tmp_path / "parts"), **options), signal.getsignal(number)
+    for place in ("step 2, epoch 1", "step 3, epoch 1", "step 5, epoch 2"):
+        with pytest.raises(error) as caught:
+            train(parts)
+        assert getattr(caught.value, "code", None) == code
+        message = f"{signal.Signals(number).name} at {place}: to go on from there, run cartesian train"
+        assert message in " ".join(capsys.readouterr().out.split())
+    train(parts, quiet=True)
+    assert signal.getsignal(number) is before
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_second_signal_acts_at_once_but_under_a_launcher():
+    with Signals() as signals:
+        signal.raise_signal(signal.SIGINT)
+        assert signals.asked == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with Signals(patient=True) as signals:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_killed_run_goes_on(config, tmp_path):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,8 @@ from cartesian.nn.files import load_model, read_description
 from cartesian.nn.heads import Potential
 from cartesian.nn.models.nequip import NequIP
 from cartesian.nn.train import train
+from cartesian.nn.train.loss import Terms
+from cartesian.nn.train.prepare import prepare
 from cartesian.nn.train.run import FREE
 
 
@@ -51,8 +55,6 @@ def test_a_model_learns_energies_forces_and_dipoles(config, molecules, tmp_path)
 
 
 def valid_frames(settings, dataset):
-    from cartesian.nn.train.prepare import prepare
-
     valid = prepare(settings).valid
     assert valid is not None
     return [collate([valid[k]]) for k in range(len(valid))]
@@ -95,18 +97,98 @@ def test_without_validation_the_last_model_is_saved(config, tmp_path):
 
 
 def test_streams_and_caches_give_the_same_weights(config, tmp_path):
-    runs = {"plain": {}, "stream": {"data__stream": True}, "cache": {"data__cache": str(tmp_path / "cache")}}
+    runs = {"plain": {}, "stream": {"data__stream": True}, "cache": {"data__cache": str(tmp_path / "lists")}}
     for name, options in runs.items():
         train(config(run=str(tmp_path / name), epochs=1, **options, data__ahead=1), quiet=True)
     plain, *others = (load_model(tmp_path / name).state_dict() for name in runs)
     for other in others:
         assert all(torch.equal(value, other[name]) for name, value in plain.items())
-    assert len([*(tmp_path / "cache").rglob("*.npy")]) == 12
+    (store,) = (tmp_path / "lists").iterdir()
+    with closing(sqlite3.connect(store)) as database:
+        assert database.execute("SELECT count(*) FROM lists").fetchone() == (12,)
 
 
 def test_training_stops_when_nothing_gets_better(config, tmp_path):
     train(config(epochs=9, optimizer__rate=1e-12, stop__patience=2, average=0.0), quiet=True)
     assert len(rows(tmp_path / "run")) < 9
+
+
+def test_minutes_end_a_run(config, tmp_path, capsys):
+    train(config(epochs=50, minutes=1e-6, validate_every=3))
+    # The first epoch was longer than that; a second one is validated.
+    assert ["valid_loss" in row for row in rows(tmp_path / "run")] == [False, True]
+    assert "stopped after 2 of 50 epochs: the 1e-06 minutes are over" in capsys.readouterr().out
+    train(config(epochs=50, minutes=10.0, stop__patience=1, validate_every=3), quiet=True)
+    assert len(rows(tmp_path / "run")) > 2
+
+
+def test_the_best_model_is_tested(config, molecules, tmp_path, capsys):
+    train(config(epochs=2, data__test=str(molecules)))
+    told = json.loads((tmp_path / "run" / "test.json").read_text())
+    model = Potential(load_model(tmp_path / "run"), stress=False).eval()
+    frames = Frames(molecules, {"energy": "energy", "forces": "forces"})
+    found = [model(f.graph(3.0))["forces"].numpy() - f.labels["forces"] for f in frames]
+    assert told["forces_rmse"] == pytest.approx(np.sqrt(np.mean(np.square(found))), rel=1e-5)
+    assert f"forces {told['forces_rmse']:.4g}" in capsys.readouterr().out.splitlines()[-2]
+    with pytest.raises(FileNotFoundError, match=r"there is no file nowhere\.xyz"):
+        train(config(data__test="nowhere.xyz"), restart=True, quiet=True)
+
+
+def test_a_subset_is_part_of_a_larger_one(config, molecules):
+    def chosen(**options):
+        made = prepare(config(data__reference="none", **options))
+        return [float(made.train[k].labels["energy"]) for k in range(len(made.train))], made.valid
+
+    for valid in (0.25, str(molecules)):
+        few, some = (chosen(data__subset=n, data__valid=valid)[0] for n in (3, 6))
+        assert (len(few), len(some)) == (3, 6)
+        assert {*few} < {*some}
+        assert few == chosen(data__subset=3, data__valid=valid)[0]
+        assert few != chosen(data__subset=3, data__valid=valid, seed=1)[0]
+    few, held = chosen(data__subset=3)
+    assert not {*few} & {float(held[k].labels["energy"]) for k in range(len(held))}
+    with pytest.raises(ValueError, match=r"data\.subset wants 10 frames, and there are 9 to train on"):
+        chosen(data__subset=10)
+
+
+def test_a_silent_step_is_explained(config, capsys, monkeypatch):
+    monkeypatch.setattr("cartesian.nn.train.logs.PATIENCE", 0.0)
+    train(config(epochs=1))
+    assert "kernels that are new to this machine are compiled" in capsys.readouterr().out
+
+
+def test_both_times_are_told(config, tmp_path, capsys):
+    train(config(epochs=1))
+    assert rows(tmp_path / "run")[0]["processor"] > 0
+    assert "minutes, 0." in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("convention", ["L_A", "L_B", "L_D"])
+def test_automatic_weights_make_each_term_one_for_the_constant_predictor(config, convention):
+    weights = {"energy": "auto", "forces": "auto", "dipole": "auto", "stress": 3.0}
+    labels = {"stress": {"optional": True}}
+    options = {"data__valid": None, "loss__weights": weights, "loss__convention": convention}
+    made = prepare(config(data__labels=labels, data__batch=12, **options))
+    known = made.statistics["labels"]
+    whole = collate([made.train[k] for k in range(len(made.train))])
+    ones = torch.ones(len(whole.graph.atomic_numbers), dtype=torch.float64)
+    parts = {
+        name: torch.tensor([known[name]["parts"][s] for s in ("H", "O")]) for name in ("energy", "dipole")
+    }
+    rows = (whole.graph.atomic_numbers == 8).long()
+    said = {name: whole.graph.sum_systems(ones[:, None] * part[rows]) for name, part in parts.items()}
+    said = {**said, "forces": 0 * whole.labels["forces"], "stress": torch.zeros(len(whole.weights), 3, 3)}
+    terms = made.loss.terms({**said, "energy": said["energy"][:, 0]}, whole)
+    shares = [made.loss.total(Terms(torch.eye(4)[k] * terms.sums, terms.counts)) for k in range(3)]
+    assert [float(share) for share in shares] == pytest.approx([1, 1, 1], rel=1e-4)
+    assert f"stress {made.loss.weights['stress']}" in made.notes[-1]
+
+
+def test_automatic_weights_need_a_spread(config):
+    with pytest.raises(
+        ValueError, match=r"loss\.weights\.stress is auto, but no frame to train on has stress"
+    ):
+        prepare(config(loss__weights={"stress": "auto"}, data__labels={"stress": {"optional": True}}))
 
 
 @pytest.mark.parametrize("what", ["loss", "gradient"])
@@ -153,11 +235,6 @@ def test_tensorboard_is_written(config, tmp_path):
     pytest.importorskip("tensorboard")
     train(config(epochs=1, logs__tensorboard=True), quiet=True)
     assert [*(tmp_path / "run" / "tensorboard").iterdir()]
-
-
-def test_a_missing_logger_says_what_to_install(config):
-    with pytest.raises(ModuleNotFoundError, match=r"logs.wandb needs wandb: pip install wandb"):
-        train(config(logs__wandb="project"), quiet=True)
 
 
 def test_keys_that_may_change_are_keys():
