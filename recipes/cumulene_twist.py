@@ -1,9 +1,9 @@
 """EquiREANN and REANN on a rigid twist of C5H4: python recipes/cumulene_twist.py FILE.
 
 The end groups are 5 Å apart, the cutoff is 3 Å. For REANN all angles look alike, so its error is the
-spread of the energies. The twist is a weak signal: steps of Adam, as in cumulene.yaml, learn it too slowly
-for EquiREANN as well, so a quasi-Newton method is taken. FILE holds the scan, 61 frames of C5H4 first
-(cumulene_xtb/scan_c5_c6.extxyz); every other angle is held out.
+spread of the energies. Both models are as published, where the twist is a weak signal: a quasi-Newton method
+learns it in seconds. For plain training on chains of all lengths see cumulene.yaml. FILE holds the scan, 61
+frames of C5H4 first (cumulene_xtb/scan_c5_c6.extxyz); every other angle is held out.
 """
 
 import sys
