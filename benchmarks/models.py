@@ -29,7 +29,7 @@ MODES = ("inference", "training")
 # Our models, and who else has the same one.
 PAIRS = {
     "MACE": ("knots", "tabulated", "mace"),
-    "NequIP": ("tabulated", "nequip"),
+    "NequIP": ("knots", "tabulated", "nequip"),
     "TensorNet": ("tabulated", "torchmd"),
     "HotPP": ("knots", "tabulated", "plain"),
     "ICTP": ("knots", "tabulated"),
@@ -94,7 +94,7 @@ def main(pythons: Mapping[str, str]) -> list[Row]:
 
 
 def _compare(
-    model: str, libraries: Sequence[str], pythons: Mapping[str, str], system: str, path: str, rounds: int = 5
+    model: str, libraries: Sequence[str], pythons: Mapping[str, str], system: str, path: str, rounds: int = 9
 ) -> list[Row]:
     samples: dict[tuple[str, str], list[float]] = {}
     memory, facts = {}, {}

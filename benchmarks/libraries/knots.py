@@ -4,4 +4,4 @@ from functools import partial
 
 from benchmarks.libraries import ours
 
-MODELS = {name: partial(ours.make, name, knots=256) for name in ("MACE", "HotPP", "ICTP")}
+MODELS = {name: partial(ours.make, name, knots=256) for name in ("MACE", "NequIP", "HotPP", "ICTP")}

@@ -28,6 +28,7 @@ from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
 from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial
+from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
 from cartesian.spec import Irreps
@@ -48,6 +49,8 @@ class NequIPConfig:
         trainable_basis: Whether their frequencies are trained.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
+        knots: Number of intervals of a spline by which the radial networks are interpolated; with 0 they are
+            evaluated at every edge.
         readout: Widths of the hidden layers of the readout.
         readout_activation: "none", or "silu" between the layers of the readout.
         first_skip: Whether the first layer adds $W_{z_i} h_i$ too. Without it, as in the authors' own code,
@@ -70,6 +73,7 @@ class NequIPConfig:
     trainable_basis: bool = True
     power: int = 6
     radial: Sequence[int] = (64, 64, 64)
+    knots: int = 0
     readout: Sequence[int] = (16,)
     readout_activation: Literal["none", "silu"] = "none"
     first_skip: bool = True
@@ -104,7 +108,8 @@ class Layer(nn.Module):
         self.out = reachable(irreps, config.max_degree, out)
         self.gate = Gate(self.out)
         self.message = Message(irreps, self.gate.irreps, config.max_degree, config.neighbors)
-        self.radial = radial.network(self.message.weights)
+        network = radial.network(self.message.weights)
+        self.radial = Interpolated(network, config.cutoff, config.knots) if config.knots else network
         species = len(config.elements)
         self.update = SelfConnection(irreps, self.gate.irreps, species, scale=1) if skip else None
 

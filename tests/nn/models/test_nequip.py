@@ -149,3 +149,13 @@ def test_second_derivatives_of_the_energy_are_right():
 
     positions = graph.positions.requires_grad_()
     assert torch.autograd.gradgradcheck(energy, positions)
+
+
+def test_interpolated_networks_are_close_to_the_networks():
+    exact, splines = (NequIP(replace(SMALL, knots=knots)).double().eval() for knots in (0, 128))
+    given = {
+        name.replace(".radial.", ".radial.function."): value for name, value in exact.state_dict().items()
+    }
+    splines.load_state_dict(given)
+    graph = molecules()
+    torch.testing.assert_close(splines(graph)["energies"], exact(graph)["energies"], rtol=0, atol=1e-5)
