@@ -83,8 +83,8 @@ def paired(program: Program) -> Program:
     """A convolution with one row of weights for an edge and its opposite, whose lengths are the same.
 
     Examples:
-        >>> print(paired(convolution("4x0e", 1, "1o"))).splitlines()[0]
-        weights (pair)      4x0e
+        >>> paired(convolution("4x0e", 1, "1o")).form.legs[0].place
+        'pair'
     """
     weights, *others = program.form.legs
     form = Form((weights._replace(place="pair"), *others), program.form.terms)
