@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from cartesian.nn.exchange.filling import fill, take
 from cartesian.nn.layers.linear import Linear, SpeciesLinear
 from cartesian.nn.models.nequip import Layer, NequIP, NequIPConfig
-from cartesian.nn.radial import Normalized
+from cartesian.nn.radial import Normalized, RadialNetwork
 from cartesian.spec import Irrep, Irreps
 
 # What has one form here, and the values of the settings that mean it.
@@ -208,6 +208,7 @@ def _place(irreps: Irreps, block: int) -> slice:
 
 def _radial(weights: dict[str, Tensor], prefix: str, layer: Layer) -> dict[str, Tensor]:
     """Weights of a radial network."""
+    assert isinstance(layer.radial, RadialNetwork)
     count = len(layer.radial.perceptron.weights)
     found = [take(weights, f"{prefix}.{2 * k}.weight") for k in range(count)]
     found[0] = found[0] * (2 / layer.radial.basis.cutoff) ** 0.5

@@ -27,7 +27,7 @@ from cartesian.nn.layers.linear import Linear
 from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial
+from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial, RadialNetwork
 from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
@@ -109,7 +109,9 @@ class Layer(nn.Module):
         self.gate = Gate(self.out)
         self.message = Message(irreps, self.gate.irreps, config.max_degree, config.neighbors)
         network = radial.network(self.message.weights)
-        self.radial = Interpolated(network, config.cutoff, config.knots) if config.knots else network
+        self.radial: RadialNetwork | Interpolated = network
+        if config.knots:
+            self.radial = Interpolated(network, config.cutoff, config.knots)
         species = len(config.elements)
         self.update = SelfConnection(irreps, self.gate.irreps, species, scale=1) if skip else None
 
