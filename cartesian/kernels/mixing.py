@@ -1,7 +1,9 @@
 r"""Linear maps by matrix products, one per pair of blocks, over strided views: no block is copied.
 
 The components of a block are matrices `(rows, channels)` whose rows lie as far apart as rows of features. On
-the CPU generated C runs over all blocks at once. Rows may belong to groups with weights of their own.
+the CPU generated C runs over all blocks at once. Rows may belong to groups with weights of their own. Where
+somebody records what torch does, nothing is written into parts of an array: not every reader of such a record
+can differentiate that.
 """
 
 import ctypes
@@ -34,16 +36,24 @@ def evaluate(form: LinearMap, operands: Sequence[Any], omitted: int, groups: Gro
     if omitted == WEIGHTS:
         return _weights(form, *operands)
     weights, given = operands
-    parts, sides = _parts(form), (form.irreps, form.out)
     forward = omitted == OUT
-    source, target = sides if forward else sides[::-1]
-    result = _empty(given, (given.shape[0], target.dim))
-    blocks, made, filled = _blocks(given, source), _blocks(result, target), set()
-    for part in parts:
+    source, target = (form.irreps, form.out) if forward else (form.out, form.irreps)
+    rows, blocks = given.shape[0], _blocks(given, source)
+    result = None if _is_recorded(given) else _empty(given, (rows, target.dim))
+    made, filled = [None] * len(target) if result is None else _blocks(result, target), set()
+    for part in _parts(form):
         matrix = weights[part.weights].reshape(part.shape)
         a, b = (part.source, part.target) if forward else (part.target, part.source)
-        _multiply(blocks[a], matrix if forward else matrix.T, made[b], add=b in filled)
+        made[b] = _multiply(blocks[a], matrix if forward else matrix.T, made[b], add=b in filled)
         filled.add(b)
+    if result is None:
+        parts = [
+            given.new_zeros(rows, block.dim)
+            if found is None
+            else found.swapaxes(0, 1).reshape(rows, block.dim)
+            for found, block in zip(made, target, strict=True)
+        ]
+        return namespace(given).cat([given[:, :0], *parts], 1)
     for k, block in enumerate(made):
         if k not in filled:
             block[...] = 0
@@ -145,13 +155,22 @@ def _parts(form: LinearMap) -> tuple[Mixing, ...]:
 
 def _weights(form: LinearMap, features: Any, out: Any) -> Any:
     """Gradient with respect to the weights."""
-    result = _empty(features, form.lengths[:1])
+    result = None if _is_recorded(features) else _empty(features, form.lengths[:1])
     inside, outside = _blocks(features, form.irreps), _blocks(out, form.out)
+    made: list[Any] = []
     for part in _parts(form):
-        matrix = result[part.weights].reshape(part.shape)
+        matrix: Any = None if result is None else result[part.weights].reshape(part.shape)
         for k, (x, z) in enumerate(zip(inside[part.source], outside[part.target], strict=True)):
-            _multiply(x.T, z, matrix, add=k > 0)
+            matrix = _multiply(x.T, z, matrix, add=k > 0)
+        made.append(matrix)
+    if result is None:
+        return namespace(features).cat([features[:0].reshape(-1), *(matrix.reshape(-1) for matrix in made)])
     return result
+
+
+def _is_recorded(array: Any) -> bool:
+    xp = namespace(array)
+    return xp is not np and bool(xp.compiler.is_compiling())
 
 
 def _empty(like: Any, shape: tuple[int, ...]) -> Any:
@@ -168,13 +187,17 @@ def _blocks(rows: Any, irreps: Irreps) -> list[Any]:
     ]
 
 
-def _multiply(left: Any, right: Any, out: Any, add: bool) -> None:
-    """`out = left @ right`, or `out += left @ right`; of several matrices if left is several."""
+def _multiply(left: Any, right: Any, out: Any, add: bool) -> Any:
+    """`left @ right`, of several matrices if left is several; into `out` if there is one, or added to it."""
+    if out is None:
+        return left @ right
     xp = namespace(out)
     if xp is np:
         out[...] = out + left @ right if add else left @ right
-    elif left.ndim == 2:
-        out.addmm_(left, right) if add else xp.mm(left, right, out=out)
-    else:
-        many = right.expand(left.shape[0], *right.shape)
-        out.baddbmm_(left, many) if add else xp.bmm(left, many, out=out)
+        return out
+    if _is_recorded(out):
+        return out + left @ right
+    if left.ndim == 2:
+        return out.addmm_(left, right) if add else xp.mm(left, right, out=out)
+    many = right.expand(left.shape[0], *right.shape)
+    return out.baddbmm_(left, many) if add else xp.bmm(left, many, out=out)

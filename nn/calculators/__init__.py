@@ -1,4 +1,4 @@
-"""Potentials for the programs that move atoms: ASE, TorchSim, LAMMPS, and i-PI through ASE.
+"""Potentials for the programs that move atoms: ASE, TorchSim, LAMMPS, metatomic, and i-PI through ASE.
 
 A name is loaded when it is first asked for, and with it the program it is for.
 """
@@ -12,6 +12,7 @@ _HOMES = {
     "LAMMPS": "lammps",
     "MovingGraph": "moving_graph",
     "TorchSim": "torchsim",
+    "export_metatomic": "metatomic",
 }
 __all__ = list(_HOMES)
 

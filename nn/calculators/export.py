@@ -89,19 +89,38 @@ def trace(source: Source, stress: bool = True, plain: bool = False) -> ExportedP
     Raises:
         ValueError: If the forward of the model fixes a number of atoms, edges or systems.
     """
-    potential = Potential(source.model, stress).eval()
+    traced, example = record(Potential(source.model, stress).eval(), source, plain)
+    nodes, edges, systems = Dim("nodes", min=2), Dim("edges", min=2), Dim("systems", min=2)
+    sizes = (nodes, nodes, edges, edges, edges, systems, nodes, systems)
+    try:
+        return torch.export.export(traced, example, dynamic_shapes=tuple({0: size} for size in sizes))
+    except UserError as error:
+        raise ValueError(
+            f"{source.name} cannot be exported for any number of atoms: {str(error).splitlines()[0]} Its "
+            "forward takes a number of rows for a plain integer, as `len(tensor)` does; `tensor.shape[0]` is "
+            "right"
+        ) from error
 
-    def run(*tensors: Tensor) -> dict[str, Tensor]:
+
+def record(
+    potential: Callable[[Graph], Any], source: Source, plain: bool
+) -> tuple[GraphModule, tuple[Tensor, ...]]:
+    """What a function of graphs does with the eight tensors, as a graph of operators; and an example of them.
+
+    Args:
+        potential: The function, such as a `Potential` or a model.
+        source: The model in it.
+        plain: Write the kernels of this package as operations of torch.
+    """
+
+    def run(*tensors: Tensor) -> Any:
         fields = dict(zip(INPUTS, tensors, strict=True))
         receivers = fields["receivers"]
         nodes = torch.arange(fields["positions"].shape[0] + 1, device=receivers.device)
         order = torch.arange(receivers.shape[0], device=receivers.device)
-        found: dict[str, Tensor] = potential(
-            Graph(**fields, order=order, starts=torch.searchsorted(receivers, nodes))
-        )
-        return found
+        return potential(Graph(**fields, order=order, starts=torch.searchsorted(receivers, nodes)))
 
-    graph = _example(source, (5, 4))
+    graph = example_graph(source, (5, 4))
     # Operators are registered when they are first needed.
     potential(graph)
     example = inputs(graph)
@@ -119,16 +138,7 @@ def trace(source: Source, stress: bool = True, plain: bool = False) -> ExportedP
             _allow_non_fake_inputs=True,
         )(*example)
     _own_constants(traced)
-    nodes, edges, systems = Dim("nodes", min=2), Dim("edges", min=2), Dim("systems", min=2)
-    sizes = (nodes, nodes, edges, edges, edges, systems, nodes, systems)
-    try:
-        return torch.export.export(traced, example, dynamic_shapes=tuple({0: size} for size in sizes))
-    except UserError as error:
-        raise ValueError(
-            f"{source.name} cannot be exported for any number of atoms: {str(error).splitlines()[0]} Its "
-            "forward takes a number of rows for a plain integer, as `len(tensor)` does; `tensor.shape[0]` is "
-            "right"
-        ) from error
+    return traced, example
 
 
 def _own_constants(traced: GraphModule) -> None:
@@ -157,7 +167,7 @@ def _plain() -> dict[Any, Callable[..., Any]]:
     return {op._opoverload: op._init_fn for name, op in OPDEFS.items() if name.startswith("cartesian::")}
 
 
-def _example(source: Source, sizes: tuple[int, ...]) -> Graph:
+def example_graph(source: Source, sizes: tuple[int, ...]) -> Graph:
     """Random crystals of the elements of a model."""
     rng = np.random.default_rng(len(sizes))
     width = 3 * source.cutoff
@@ -179,7 +189,7 @@ def _compare(potential: Potential, exported: Exported, source: Source) -> None:
     """Compare results for other numbers of atoms and systems than were traced."""
     limit = 1e-4 if source.dtype == torch.float32 else 1e-9
     for sizes in ((6, 3, 4), (2,)):
-        graph = _example(source, sizes)
+        graph = example_graph(source, sizes)
         wanted, found = potential(graph), exported(*inputs(graph))
         for name, value in wanted.items():
             deviation = float((found[name] - value).abs().max() / (1 + value.abs().max()))

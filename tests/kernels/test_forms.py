@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from cartesian.kernels import form_operators, forms, mixing, tiles
 from cartesian.kernels.groups import Groups, sort_groups
@@ -143,6 +144,22 @@ def test_linear_maps_in_generated_c_are_small_matrix_products(form, species, is_
                 else:
                     actual = mixing.evaluate(form, legs, omitted, numbers)
             np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=8)
+@given(maps(), st.integers(0, 3))
+def test_where_torch_is_recorded_linear_maps_write_into_no_array(form, rows):
+    rng = np.random.default_rng(rows)
+    shapes = [form.lengths[:1], *((rows, length) for length in form.lengths[1:])]
+    w, x, z = (torch.from_numpy(rng.standard_normal(shape)) for shape in shapes)
+    for legs, omitted in (((w, x), 2), ((w, z), 1), ((x, z), 0)):
+        with patch("cartesian.kernels.native.supports", return_value=False):
+            expected = mixing.evaluate(form, legs, omitted)
+            with patch("torch.compiler.is_compiling", return_value=True):
+                recorded = make_fx(lambda *legs: mixing.evaluate(form, legs, omitted))(*legs)  # noqa: B023
+        torch.testing.assert_close(recorded(*legs), expected)
+        schemas = [getattr(node.target, "_schema", None) for node in recorded.graph.nodes]
+        assert not any(schema.is_mutable for schema in schemas if schema is not None)
 
 
 def test_groups_of_rows_have_weights_of_their_own():
