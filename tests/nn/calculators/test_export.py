@@ -18,10 +18,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 PAIRS = LennardJonesConfig(cutoff=4.0, sigma=1.0, targets=("dipole",))
 
 
-def nequip(*targets):
+def nequip():
     torch.manual_seed(0)
-    settings = {"layers": 1, "hidden": "1x0e + 1x1o", "max_degree": 1, "functions": 1, "radial": ()}
-    return NequIP(NequIPConfig(("H", "O"), targets=targets, **settings)).double()
+    config = NequIPConfig(
+        ("H", "O"),
+        layers=1,
+        hidden="2x0e + 2x1o",
+        max_degree=1,
+        functions=2,
+        radial=(4,),
+        targets=("dipole",),
+    )
+    return NequIP(config).double()
 
 
 def crystal(size, seed, elements, cutoff):
@@ -40,9 +48,9 @@ def assert_same(potential, exported, elements):
 
 
 def test_a_program_gives_what_the_model_gives(tmp_path):
-    model = nequip("dipole")
-    path = export(model, tmp_path / "model.pt2", stress=False)
-    assert_same(Potential(model, stress=False), load_exported(path), [1, 8])
+    model = nequip()
+    path = export(model, tmp_path / "model.pt2")
+    assert_same(Potential(model), load_exported(path), [1, 8])
 
 
 def test_a_file_that_differs_from_the_model_is_refused(tmp_path, monkeypatch):
@@ -55,15 +63,15 @@ def test_a_file_that_differs_from_the_model_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "load_exported", changed)
     with pytest.raises(ValueError, match=r"energy of the exported model deviates by .* LennardJones has"):
         export(model, path)
-    # What was written is the model, with stress and virial.
+    # What was written is the model.
     assert_same(Potential(model), load_exported(path), [18])
 
 
 def test_plain_operations_give_what_the_kernels_give():
     model = nequip()
-    traced = trace(open_model(model), stress=False, plain=True)
+    traced = trace(open_model(model), plain=True)
     assert not any("cartesian" in str(node.target) for node in traced.graph.nodes)
-    assert_same(Potential(model, stress=False), traced.module(), [1, 8])
+    assert_same(Potential(model), traced.module(), [1, 8])
 
 
 def test_path_and_form_are_checked(tmp_path):
