@@ -1,5 +1,6 @@
 """Several processes that train one model, started by `torchrun`; or one, with nothing to share."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,9 +86,17 @@ def processes(device: str) -> Iterator[Processes]:
     try:
         yield Processes(rank, world, torch.device(device))
     except BaseException as error:
-        clear_frames(error.__traceback__)
+        _clear_chain(error)
         raise
     finally:
         # Nobody else may hold the group by now: one that ends in the destructor of another object waits there
-        # for threads that wait for this one.
+        # for threads that wait for this one. So no frame and no cycle of objects may keep a wrapped module.
+        gc.collect()
         torch.distributed.destroy_process_group()
+
+
+def _clear_chain(error: BaseException | None) -> None:
+    """Clear the frames of an exception and of those during whose handling it was raised, shown or not."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__context__
