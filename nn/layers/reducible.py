@@ -5,6 +5,7 @@ Features are flat, `(nodes, ·)`, blocks `(3^n, channels)` of ranks $n = 0, 1, \
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -119,9 +120,12 @@ class RankGate(nn.Module):
 
     def forward(self, block: Tensor) -> Tensor:
         """Apply the gate."""
-        invariant = block.square().sum(-2, keepdim=True) if self.rank else block
-        scaled: Tensor = self.factor * self.gate(self.weight * invariant + self.bias) * block
+        scaled: Tensor = self.factor * self.gate(self.weight * self.invariant(block) + self.bias) * block
         return scaled
+
+    def invariant(self, block: Tensor) -> Tensor:
+        """The squared norm, or a scalar itself, `(nodes, 1, channels)`."""
+        return block.square().sum(-2, keepdim=True) if self.rank else block
 
     def extra_repr(self) -> str:
         """Channels and rank."""
@@ -129,7 +133,7 @@ class RankGate(nn.Module):
 
 
 class RankGates(nn.Module):
-    """A gate for every rank, one for scalars and one for tensors.
+    """A gate for every rank, one for scalars and one for tensors, all ranks at once.
 
     Args:
         channels: Number of channels.
@@ -146,11 +150,25 @@ class RankGates(nn.Module):
         super().__init__()
         self.channels = (channels,) * (rank + 1)
         self.ranks = nn.ModuleList(RankGate(channels, n, gate if n else even) for n in range(rank + 1))
+        self._functions = [even] if even is gate else [even, gate]
+        self._factors = np.array([[gate.factor] for gate in self.ranks])
 
     def forward(self, features: Tensor) -> Tensor:
         """Apply the gates."""
-        blocks = zip(self.ranks, to_ranks(features, self.channels), strict=True)
-        return from_ranks(gate(block) for gate, block in blocks)
+        blocks = to_ranks(features, self.channels)
+        weight, bias = (torch.stack([getattr(gate, of) for gate in self.ranks]) for of in ("weight", "bias"))
+        invariants = [gate.invariant(block) for gate, block in zip(self.ranks, blocks, strict=True)]
+        arguments = torch.addcmul(bias, weight, torch.cat(invariants, dim=1))
+        gates = (constant(self._factors, features) * self._gated(arguments)).split(1, dim=1)
+        spread = [gate.expand_as(block) for gate, block in zip(gates, blocks, strict=True)]
+        return torch.cat(spread, dim=1).flatten(1) * features
+
+    def _gated(self, arguments: Tensor) -> Tensor:
+        """The functions of scalars and of tensors, of `(nodes, ranks, channels)`."""
+        first, *other = self._functions
+        if not other:
+            return first(arguments)
+        return torch.cat([first(arguments[:, :1]), other[0](arguments[:, 1:])], dim=1)
 
 
 class RankMessage(nn.Module):

@@ -6,9 +6,12 @@ of the lengths, so nothing is lost when a module moves to float32 and back.
 """
 
 from math import exp, pi
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from cartesian.kernels.direct import apply
 
 
 class Basis(nn.Module):
@@ -99,12 +102,72 @@ def sinc(x: Tensor) -> Tensor:
     >>> sinc(torch.tensor([0.0, pi / 2, pi])).abs()
     tensor([1.0000, 0.6366, 0.0000])
     """
-    # Derivatives of sin(x) / x lose digits like 1/x²; below 0.03 the next term of the series is 10⁻¹⁷.
+    # Compiled code has kernels of its own.
+    if torch.compiler.is_compiling() or not x.requires_grad:
+        return torch.sinc(x / pi)
+    return apply(_Sinc, x)
+
+
+def _sinc_slope(x: Tensor) -> Tensor:
+    r"""$f' = (\cos x - f) / x$."""
+    is_small, small, regular = _split(x)
+    square = small.square()
+    series = small * (-1 / 3 + square * (1 / 30 - square / 840))
+    return torch.where(is_small, series, (regular.cos() - torch.sinc(regular / pi)) / regular)
+
+
+def _sinc_curvature(x: Tensor) -> Tensor:
+    """$f'' = -f - 2 f' / x$."""
+    is_small, small, regular = _split(x)
+    square = small.square()
+    series = -1 / 3 + square * (1 / 10 - square / 168)
+    value = regular.sin() / regular
+    return torch.where(is_small, series, -value - 2 * (regular.cos() - value) / regular.square())
+
+
+def _split(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where $x$ is small; $x$ there, else zero; elsewhere, else one."""
+    # The formulas lose digits like 1/x²; below 0.03 the next term of the series is 10⁻¹⁴.
     is_small = x.abs() < 0.03
-    square = torch.where(is_small, x, 0.0).square()
-    series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42))
-    regular = torch.where(is_small, 1.0, x)
-    return torch.where(is_small, series, regular.sin() / regular)
+    small = torch.where(is_small, x, 0.0)
+    return is_small, small, torch.where(is_small, 1.0, x)
+
+
+class _Sinc(torch.autograd.Function):
+    r"""$f(x) = \sin(x) / x$."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.sinc(x / pi)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient * apply(_SincSlope, *ctx.saved_tensors)
+
+
+class _SincSlope(torch.autograd.Function):
+    """$f'(x)$."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return _sinc_slope(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradient * _sinc_curvature(x)
 
 
 class Chebyshev(Basis):

@@ -5,9 +5,12 @@ All take lengths `(...)` in Å and are finite everywhere with all derivatives.
 """
 
 from math import pi
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from cartesian.kernels.direct import apply
 
 
 class Envelope(nn.Module):
@@ -38,7 +41,9 @@ class PolynomialEnvelope(Envelope):
            = (1 - x)^3 \sum_{k<p} \tbinom{k+2}{2} x^k, \qquad x = d / r_c$$
 
     Value, slope and curvature vanish at the cutoff. We evaluate the second form: its terms are all
-    positive, so no digits cancel.
+    positive, so no digits cancel. The slope is one product,
+
+    $$u'(x) = -\tfrac{p(p+1)(p+2)}{2} x^{p-1} (1 - x)^2$$
 
     Args:
         cutoff: $r_c$, in Å.
@@ -61,14 +66,42 @@ class PolynomialEnvelope(Envelope):
     def forward(self, lengths: Tensor) -> Tensor:
         """Values at `lengths`."""
         x = (lengths / self.cutoff).clamp(max=1.0)
-        total = torch.zeros_like(x)
-        for k in reversed(range(self.power)):
-            total = total * x + (k + 1) * (k + 2) / 2
-        return (1 - x) ** 3 * total
+        # Compiled code has kernels of its own.
+        if torch.compiler.is_compiling() or not x.requires_grad:
+            return _polynomial(x, self.power)
+        return apply(_Polynomial, x, self.power)
 
     def extra_repr(self) -> str:
         """Cutoff and power."""
         return f"{super().extra_repr()}, power={self.power}"
+
+
+def _polynomial(x: Tensor, power: int) -> Tensor:
+    total = torch.full_like(x, power * (power + 1) / 2)
+    for k in reversed(range(1, power)):
+        total = total * x + k * (k + 1) / 2
+    return (1 - x) ** 3 * total
+
+
+class _Polynomial(torch.autograd.Function):
+    """$u(x)$, with the slope as one formula, which losses of forces differentiate again."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, power: int) -> Tensor:
+        return _polynomial(x, power)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:  # noqa: ARG004
+        x, ctx.power = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,), p = ctx.saved_tensors, ctx.power
+        slope = x ** (p - 1) * (1 - x).square()
+        return gradient * slope * (-p * (p + 1) * (p + 2) / 2), None
 
 
 class CosineEnvelope(Envelope):

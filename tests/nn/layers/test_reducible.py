@@ -104,6 +104,16 @@ def test_scalars_through_the_gates_are_the_activations_of_that_name():
         assert torch.allclose(layer(x), layer.factor * function(x), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("functions", [(torch.sigmoid, torch.sigmoid), (torch.sigmoid, torch.tanh)])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_all_gates_at_once_are_one_after_the_other(rank, functions):
+    layer = random(RankGates(3, rank, *functions), 0)
+    features = torch.randn(4, sum(3**n * 3 for n in range(rank + 1)), dtype=torch.float64)
+    blocks = zip(layer.ranks, to_ranks(features, layer.channels), strict=True)
+    wanted = from_ranks(gate(block) for gate, block in blocks)
+    assert torch.allclose(layer(features), wanted, rtol=1e-12, atol=1e-12)
+
+
 def test_no_atoms_are_no_problem():
     assert RankLinear([3, 3, 3], 2)(torch.zeros(0, 39)).shape == (0, 26)
     assert RankReadout(3, 2, "0e")(torch.zeros(0, 39)).shape == (0, 1)
