@@ -4,6 +4,7 @@ Features are flat, `(nodes, ·)`, blocks `(3^n, channels)` of ranks $n = 0, 1, \
 """
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -156,12 +157,18 @@ class RankGates(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Apply the gates."""
         blocks = to_ranks(features, self.channels)
-        weight, bias = (torch.stack([getattr(gate, of) for gate in self.ranks]) for of in ("weight", "bias"))
-        invariants = [gate.invariant(block) for gate, block in zip(self.ranks, blocks, strict=True)]
+        weight, bias = self._stacked("weight"), self._stacked("bias")
+        # An entry of a list of modules has no type.
+        kinds = cast("Iterable[RankGate]", self.ranks)
+        invariants = [gate.invariant(block) for gate, block in zip(kinds, blocks, strict=True)]
         arguments = torch.addcmul(bias, weight, torch.cat(invariants, dim=1))
-        gates = (constant(self._factors, features) * self._gated(arguments)).split(1, dim=1)
-        spread = [gate.expand_as(block) for gate, block in zip(gates, blocks, strict=True)]
+        scales = (constant(self._factors, features) * self._gated(arguments)).split(1, dim=1)
+        spread = [scale.expand_as(block) for scale, block in zip(scales, blocks, strict=True)]
         return torch.cat(spread, dim=1).flatten(1) * features
+
+    def _stacked(self, name: str) -> Tensor:
+        """A parameter of all ranks, `(ranks, channels)`."""
+        return torch.stack([gate.get_parameter(name) for gate in self.ranks])
 
     def _gated(self, arguments: Tensor) -> Tensor:
         """The functions of scalars and of tensors, of `(nodes, ranks, channels)`."""
