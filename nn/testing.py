@@ -6,6 +6,7 @@ per atom. How each result transforms is said by `OUTPUTS`, to which further name
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -168,16 +169,21 @@ def assert_euclidean(
     """Check translations, rotations and, with `parity`, reflections; arguments as in `assert_potential`."""
 
     @_drawn(examples)
-    @given(structures(elements, min_atoms=4), orthogonals(parity), st.integers(0, 2**32 - 1))
-    def check(structure: Structure, drawn: np.ndarray, seed: int) -> None:
+    @given(
+        structures(elements, max_atoms=3),
+        structures(elements, min_atoms=4),
+        orthogonals(parity),
+        st.integers(0, 2**32 - 1),
+    )
+    def check(small: Structure, large: Structure, drawn: np.ndarray, seed: int) -> None:
         shift = np.random.default_rng(seed).uniform(-9, 9, 3)
-        before = _run(model, structure.graph(cutoff), outputs)
-        # Few structures are drawn. All have atoms enough to differ from their mirror images, and each is
-        # turned by a matrix of either determinant.
-        for matrix in (drawn, -drawn) if parity else (drawn,):
+        # Few are drawn. Only four atoms differ from their mirror image, so there are always as many, and a
+        # matrix of either determinant.
+        matrices = (drawn, -drawn) if parity else (drawn,)
+        for structure, matrix in product((small, large), matrices):
             cell = None if structure.cell is None else structure.cell @ matrix.T
             moved = structure._replace(positions=structure.positions @ matrix.T + shift, cell=cell)
-            after = _run(model, moved.graph(cutoff), outputs)
+            before, after = (_run(model, s.graph(cutoff), outputs) for s in (structure, moved))
             element = Element(matrix, np.zeros(3))
             for name, (_, law) in _known(before, outputs):
                 _compare(name, f"under {element}", law.act(element, before[name]), after[name], tolerance)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cartesian.kernels.direct import apply
+from cartesian.kernels.direct import apply, is_transformed
 
 
 class Basis(nn.Module):
@@ -102,32 +102,39 @@ def sinc(x: Tensor) -> Tensor:
     >>> sinc(torch.tensor([0.0, pi / 2, pi])).abs()
     tensor([1.0000, 0.6366, 0.0000])
     """
-    # Compiled code has kernels of its own.
-    if torch.compiler.is_compiling() or not x.requires_grad:
-        return torch.sinc(x / pi)
+    # Compiled code has kernels of its own, and transformed functions differentiate what they see.
+    if torch.compiler.is_compiling() or is_transformed() or not x.requires_grad:
+        return _sinc(x)
     return apply(_Sinc, x)
+
+
+def _sinc(x: Tensor) -> Tensor:
+    is_small, small, regular = _split(x)
+    square = small.square()
+    series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42))
+    return torch.where(is_small, series, regular.sin() / regular)
 
 
 def _sinc_slope(x: Tensor) -> Tensor:
     r"""$f' = (\cos x - f) / x$."""
     is_small, small, regular = _split(x)
     square = small.square()
-    series = small * (-1 / 3 + square * (1 / 30 - square / 840))
-    return torch.where(is_small, series, (regular.cos() - torch.sinc(regular / pi)) / regular)
+    series = small * (-1 / 3 + square * (1 / 30 - square * (1 / 840 - square / 45360)))
+    return torch.where(is_small, series, (regular.cos() - regular.sin() / regular) / regular)
 
 
 def _sinc_curvature(x: Tensor) -> Tensor:
     """$f'' = -f - 2 f' / x$."""
     is_small, small, regular = _split(x)
     square = small.square()
-    series = -1 / 3 + square * (1 / 10 - square / 168)
+    series = -1 / 3 + square * (1 / 10 - square * (1 / 168 - square / 6480))
     value = regular.sin() / regular
     return torch.where(is_small, series, -value - 2 * (regular.cos() - value) / regular.square())
 
 
 def _split(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where $x$ is small; $x$ there, else zero; elsewhere, else one."""
-    # The formulas lose digits like 1/x²; below 0.03 the next term of the series is 10⁻¹⁴.
+    # The formulas lose digits like 1/x²; below 0.03 the next term of the series is 10⁻¹⁷.
     is_small = x.abs() < 0.03
     small = torch.where(is_small, x, 0.0)
     return is_small, small, torch.where(is_small, 1.0, x)
@@ -140,7 +147,7 @@ class _Sinc(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        return torch.sinc(x / pi)
+        return _sinc(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004

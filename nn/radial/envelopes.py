@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cartesian.kernels.direct import apply
+from cartesian.kernels.direct import apply, is_transformed
 
 
 class Envelope(nn.Module):
@@ -66,8 +66,8 @@ class PolynomialEnvelope(Envelope):
     def forward(self, lengths: Tensor) -> Tensor:
         """Values at `lengths`."""
         x = (lengths / self.cutoff).clamp(max=1.0)
-        # Compiled code has kernels of its own.
-        if torch.compiler.is_compiling() or not x.requires_grad:
+        # Compiled code has kernels of its own, and transformed functions differentiate what they see.
+        if torch.compiler.is_compiling() or is_transformed() or not x.requires_grad:
             return _polynomial(x, self.power)
         return apply(_Polynomial, x, self.power)
 

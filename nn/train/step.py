@@ -31,7 +31,7 @@ class Step:
         self, model: nn.Module, potential: nn.Module, loss: Loss, config: TrainConfig, here: Processes
     ) -> None:
         self.potential, self.loss, self.here = here.wrap(potential), loss, here
-        self.parameters = list(model.parameters())
+        self._parameters = list(model.parameters())
         self.optimizers = make_optimizers(model, config.optimizer)
         self._rate, self._clip = config.optimizer.rate, math.inf if config.clip is None else config.clip
 
@@ -60,7 +60,7 @@ class Step:
         # Gradients are averaged over the processes, and each has a part of the sum.
         share = self.loss.total(Terms(terms.sums, whole[1]), factor) * self.here.world
         share.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], self._clip)
+        norm = nn.utils.clip_grad_norm_([p for p in self._parameters if p.grad is not None], self._clip)
         if not math.isfinite(norm):
             raise NotFiniteError(f"the norm of the gradient is {float(norm)}")
         for optimizer in self.optimizers:

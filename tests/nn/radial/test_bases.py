@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from cartesian.nn.radial.bases import Bessel, Chebyshev, ExpNormal, Gaussian, GaussianOrbitals, Sinc, sinc
+from cartesian.nn.radial.envelopes import PolynomialEnvelope
 
 CUTOFF = 4.3
 BASES = {
@@ -125,3 +126,17 @@ def test_sinc_is_smooth_where_its_formulas_meet():
 def test_impossible_bases_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("function", [Sinc(3, CUTOFF), PolynomialEnvelope(CUTOFF, 5)])
+def test_slopes_forwards_and_backwards_agree(function):
+    d = torch.tensor([1e-3, 0.3, 1.0, 4.0], dtype=torch.float64)
+    function = function.double()
+
+    def single(x):
+        return function(x[None]).sum()
+
+    (slopes,) = torch.autograd.grad(function(leaf := d.clone().requires_grad_()).sum(), leaf)
+    for transformed in (torch.func.jacfwd, torch.func.grad):
+        torch.testing.assert_close(torch.func.vmap(transformed(single))(d), slopes, rtol=1e-12, atol=1e-12)
