@@ -18,7 +18,9 @@ from cartesian.nn.heads.outputs import parse_targets
 from cartesian.nn.layers.embedding import Species
 from cartesian.nn.train import loop
 from cartesian.nn.train.average import Average
+from cartesian.nn.train.compiled import CompiledGradient
 from cartesian.nn.train.config import TrainConfig
+from cartesian.nn.train.gradient import Gradient
 from cartesian.nn.train.prepare import prepare
 from cartesian.nn.train.processes import Processes
 from cartesian.nn.train.reading import read_config
@@ -61,23 +63,29 @@ class Trainer:
         folder: Of a run.
         here: This process.
         is_plain: Whether the model is the one in plain torch.
+        is_compiled: Whether steps are compiled.
 
     Attributes:
         steps: Of an epoch.
         waited: Seconds for which the last epoch stood still until its batches came.
     """
 
-    def __init__(self, folder: str, here: Processes, is_plain: bool = False) -> None:
+    def __init__(
+        self, folder: str, here: Processes, is_plain: bool = False, is_compiled: bool = False
+    ) -> None:
         self.config = demo(folder)
         prepared = prepare(self.config)
         self.dataset, self.waited = prepared.train, 0.0
         self.model = Plain(prepared.model.config) if is_plain else prepared.model
         potential = Potential(self.model, stress=False).train()
-        self.step = Step(self.model, potential, prepared.loss, self.config, here)
         self.average = Average(self.model, self.config.average)
         order = epoch_order(len(self.dataset), self.config.seed, 0)
         self.parts = split_batches(order, self.config.data.batch)
         self.steps = len(self.parts)
+        gradient: Gradient | CompiledGradient = Gradient(potential, prepared.loss, here)
+        if is_compiled:
+            gradient = CompiledGradient(potential, prepared.loss, here, self.hold()[0])
+        self.step = Step(self.model, gradient, prepared.loss, self.config)
 
     def epoch(self, held: Sequence[Batch] | None = None) -> None:
         """Train on the batches of the data set, or on those held."""
@@ -90,6 +98,10 @@ class Trainer:
             self.waited += time.perf_counter() - begin
             self.step(batch, 1.0)
             self.average.update(number)
+
+    def first(self) -> None:
+        """Take the first step."""
+        self.step(next(iter(batches(self.dataset, self.parts, ahead=0))), 1.0)
 
     def hold(self) -> list[Batch]:
         """The batches of the epoch."""

@@ -93,7 +93,9 @@ class _Layer(nn.Module):
             sums[o] = messages if o not in sums else sums[o] + messages
         new = []
         for o, (mix, gate) in enumerate(zip(self.after, self.gates, strict=True)):
-            total = sums[o].new_zeros(len(tensors[0]), *sums[o].shape[1:]).index_add(0, receivers, sums[o])
+            total = (
+                sums[o].new_zeros(tensors[0].shape[0], *sums[o].shape[1:]).index_add(0, receivers, sums[o])
+            )
             change = gate(mix(total / self.neighbors))
             new.append(change + tensors[o] if o < len(tensors) else change)
         return new

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from cartesian.kernels.direct import apply
-from cartesian.kernels.form_values import evaluate, lengths
+from cartesian.kernels.form_values import evaluate, lengths, parse
 from cartesian.kernels.groups import Groups
-from cartesian.kernels.watched import is_differentiated, is_recorded
+from cartesian.kernels.watched import is_differentiated, is_recorded, without_kernels
+from cartesian.programs.mixing import LinearMap
 
 
 def run(text: str, operands: Sequence[Tensor], omitted: int, groups: Groups | None = None) -> Tensor:
@@ -31,6 +32,17 @@ def run(text: str, operands: Sequence[Tensor], omitted: int, groups: Groups | No
 def form(text: str, operands: Sequence[Tensor], omitted: int, groups: Sequence[Tensor]) -> Tensor:
     """The form of a text on all legs but one, operands in the order of the others; weights are leg 0."""
     return evaluate(text, operands, omitted, Groups(*groups) if groups else None)
+
+
+def products(text: str, operands: Sequence[Tensor], omitted: int, groups: Sequence[Tensor]) -> Any:
+    """`form` as matrix products of torch: for few rows they cost less than calling an operator in Python.
+
+    For linear maps without groups; else `NotImplemented`, with which the operator stays.
+    """
+    if groups or not isinstance(parse(text)[0], LinearMap):
+        return NotImplemented
+    with without_kernels():
+        return evaluate(text, operands, omitted)
 
 
 @form.register_fake

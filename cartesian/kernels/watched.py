@@ -1,6 +1,9 @@
 """Who else looks at torch tensors while a function runs on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -16,6 +19,22 @@ def is_recorded(operands: Sequence[Tensor]) -> bool:
         or torch._C._get_tracing_state() is not None
         or any(type(array) not in (Tensor, Parameter) for array in operands)
     )
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Code runs as compiled code does, without checks of values: `make_fx` by itself does not say so."""
+    # An optimised order of contractions would be one for the sizes of the example.
+    with (
+        patch("torch.compiler.is_compiling", return_value=True),
+        torch.backends.opt_einsum.flags(enabled=False),
+    ):
+        yield
+
+
+def without_kernels() -> AbstractContextManager[Any]:
+    """What generated C does on the CPU is done by operations of torch."""
+    return patch("cartesian.kernels.native.supports", return_value=False)
 
 
 def is_differentiated(operands: Sequence[Tensor]) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from cartesian.kernels.watched import recorded, without_kernels
 from cartesian.nn.calculators.source import Model, Source, open_model
 from cartesian.nn.data.batching import batch, to_graph
 from cartesian.nn.graph import Graph
@@ -124,13 +124,7 @@ def record(
     # Operators are registered when they are first needed.
     potential(graph)
     example = inputs(graph)
-    # Checks that look at values are left out, as in compiled code; `make_fx` by itself does not say so.
-    # An optimised order of contractions would be one for the sizes of the example.
-    with (
-        patch("torch.compiler.is_compiling", return_value=True),
-        torch.backends.opt_einsum.flags(enabled=False),
-        patch("cartesian.kernels.native.supports", return_value=False) if plain else nullcontext(),
-    ):
+    with recorded(), without_kernels() if plain else nullcontext():
         traced = make_fx(
             run,
             tracing_mode="symbolic",

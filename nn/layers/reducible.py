@@ -168,7 +168,7 @@ class RankGates(nn.Module):
 
     def _stacked(self, name: str) -> Tensor:
         """A parameter of all ranks, `(ranks, channels)`."""
-        return torch.stack([gate.get_parameter(name) for gate in self.ranks])
+        return torch.stack([getattr(gate, name) for gate in self.ranks])
 
     def _gated(self, arguments: Tensor) -> Tensor:
         """The functions of scalars and of tensors, of `(nodes, ranks, channels)`."""

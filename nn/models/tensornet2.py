@@ -183,7 +183,7 @@ class TensorNet2(nn.Module):
         if self.config.envelope_twice:
             radial = radial * envelope
         loops = self.config.self_loops
-        edges, own = torch.split(envelope * self.embedding_filters(radial), [len(radial) - 1, 1])
+        edges, own = torch.split(envelope * self.embedding_filters(radial), [radial.shape[0] - 1, 1])
         matrices = self.embedding(graph, edges, own if loops else None)
         stages = [self._charges(0, matrices, graph)]
         for k, interaction in enumerate(self.interactions):
@@ -236,6 +236,6 @@ def _within(graph: Graph, config: TensorNet2Config) -> Graph:
         senders=graph.senders[kept],
         receivers=receivers,
         shifts=graph.shifts[kept],
-        order=torch.arange(len(kept), device=kept.device),
+        order=torch.arange(kept.shape[0], device=kept.device),
         starts=torch.searchsorted(receivers, torch.arange(graph.nodes + 1, device=kept.device)),
     )

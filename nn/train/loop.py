@@ -23,8 +23,10 @@ from cartesian.nn.files.plain import to_plain
 from cartesian.nn.train.average import Average
 from cartesian.nn.train.budget import Budget
 from cartesian.nn.train.checkpoint import Progress, join_parts, read_checkpoint, split_parts, write_checkpoint
+from cartesian.nn.train.compiled import CompiledGradient
 from cartesian.nn.train.config import TrainConfig
 from cartesian.nn.train.errors import Errors
+from cartesian.nn.train.gradient import Gradient
 from cartesian.nn.train.logs import Display, Logs
 from cartesian.nn.train.loss import Terms
 from cartesian.nn.train.optimizers import optimizer_tensors, restore_optimizers
@@ -84,7 +86,7 @@ class Trainer:
         self.model = self.prepared.model.to(here.device)
         self.potential = derived(self.model, config.loss.weights)
         self.loss, self.dataset = self.prepared.loss, self.prepared.train
-        self.step = Step(self.model, self.potential, self.loss, config, here)
+        self.step = Step(self.model, self._gradient(), self.loss, config)
         self.average = Average(self.model, config.average)
         self.plateau = Plateau(config.schedule.factor, config.schedule.patience)
         steps = math.ceil(len(self.dataset) / config.data.batch)
@@ -111,7 +113,8 @@ class Trainer:
         """Train to the end, or until a signal asks to stop."""
         self._clock, self._work = self._clock - self.at.seconds, self._work - self.at.processor
         self._saved, self._is_new = time.monotonic(), True
-        self.display.wait("the first step takes long: kernels that are new to this machine are compiled")
+        new = "steps, for some minutes," if self.config.compile else "kernels"
+        self.display.wait(f"the first step takes long: {new} that are new to this machine are compiled")
         with self.signals:
             try:
                 while not self._is_over():
@@ -131,10 +134,18 @@ class Trainer:
             f"done: {self.at.step} steps{best}; {minutes}; the model is in {self.folder / 'model'}"
         )
 
+    def _gradient(self) -> Gradient | CompiledGradient:
+        if not self.config.compile:
+            return Gradient(self.potential, self.loss, self.here)
+        # The same batch whenever the run goes on.
+        first = range(min(self.config.data.batch, len(self.dataset)))
+        (example,) = batches(self.dataset, [first], self.here.rank, self.here.world, ahead=0)
+        return CompiledGradient(self.potential, self.loss, self.here, example.to(self.here.device))
+
     def _train_epoch(self) -> None:
         config = self.config
         parts = split_batches(epoch_order(len(self.dataset), config.seed, self.at.epoch), config.data.batch)
-        self.step.potential.train()
+        self.potential.train()
         began, frames = time.monotonic(), 0
         rest = parts[self.at.position :]
         total = self.budget.last * self.budget.steps

@@ -88,9 +88,7 @@ class Loss:
 
     def terms(self, results: Mapping[str, Tensor], batch: Batch) -> Terms:
         """Sums over a batch, which can be added over batches and processes."""
-        pairs = [self._term(name, results, batch) for name in self.weights]
-        sums, counts = zip(*pairs, strict=True)
-        return Terms(torch.stack(sums), torch.stack(counts))
+        return Terms(self.sums(results, batch), self.counts(batch))
 
     def total(self, terms: Terms, rate: float = 1.0) -> Tensor:
         """The loss.
@@ -99,29 +97,38 @@ class Loss:
             terms: Of a batch, or added over several.
             rate: Learning rate over that at the start.
         """
-        weights = [_at(weight, rate) for weight in self.weights.values()]
-        sums, counts = terms
-        if CONVENTIONS[self.convention].mean:
-            sums = sums / counts.clamp(min=1)
-        return (sums * sums.new_tensor(weights)).sum()
+        return (terms.sums * self.factors(terms.counts, rate)).sum()
 
-    def _term(self, name: str, results: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        wanted, systems = batch.labels.get(name), batch.graph.systems
+    def factors(self, counts: Tensor, rate: float = 1.0) -> Tensor:
+        """By which sums are multiplied, `(results,)`; arguments as in `total`."""
+        weights = counts.new_tensor([_at(weight, rate) for weight in self.weights.values()])
+        return weights / counts.clamp(min=1) if CONVENTIONS[self.convention].mean else weights
+
+    def sums(self, results: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """The sums of `terms`."""
+        return torch.stack([self._sum(name, results[name], batch) for name in self.weights])
+
+    def counts(self, batch: Batch) -> Tensor:
+        """The counts of `terms`, which depend on the labels alone."""
+        return torch.stack([self._count(name, batch) for name in self.weights])
+
+    def _sum(self, name: str, result: Tensor, batch: Batch) -> Tensor:
+        wanted = batch.labels.get(name)
         if wanted is None:
-            nothing = 0 * results[name].double().nan_to_num().sum()
-            return nothing, torch.zeros_like(nothing)
-        errors = (results[name].double() - wanted.reshape(results[name].shape)).reshape(len(wanted), -1)
-        known = ~torch.isnan(wanted.reshape(len(wanted), -1))
-        weights = batch.weights
-        if name in batch.atomic:
-            weights = weights.index_select(0, systems)
-        elif name not in self.intensive:
+            return 0 * result.double().nan_to_num().sum()
+        errors = (result.double() - wanted.reshape(result.shape)).reshape(wanted.shape[0], -1)
+        if name not in batch.atomic and name not in self.intensive:
             power = CONVENTIONS[self.convention].power / 2
             errors = errors * batch.graph.count_systems().double().clamp(min=1)[:, None] ** -power
         # Set to zero before it is squared: else the gradient of a missing label is not a number.
-        values = penalty(torch.where(known, errors, 0.0), (self.huber or {}).get(name))
-        counted = known & (weights[:, None] != 0)
-        return (values * weights[:, None]).sum(), counted.sum().double()
+        values = penalty(torch.where(_known(wanted), errors, 0.0), (self.huber or {}).get(name))
+        return (values * _weights(name, batch)[:, None]).sum()
+
+    def _count(self, name: str, batch: Batch) -> Tensor:
+        wanted = batch.labels.get(name)
+        if wanted is None:
+            return batch.weights.new_zeros(())
+        return (_known(wanted) & (_weights(name, batch)[:, None] != 0)).sum().double()
 
 
 def penalty(errors: Tensor, width: float | None = None) -> Tensor:
@@ -135,6 +142,16 @@ def penalty(errors: Tensor, width: float | None = None) -> Tensor:
         return errors.square()
     size = errors.abs()
     return torch.where(size <= width, errors.square(), width * (2 * size - width))
+
+
+def _known(wanted: Tensor) -> Tensor:
+    """Which components of a label are known, `(rows, components)`."""
+    return ~torch.isnan(wanted.reshape(wanted.shape[0], -1))
+
+
+def _weights(name: str, batch: Batch) -> Tensor:
+    """The weight of each row of a label."""
+    return batch.weights.index_select(0, batch.graph.systems) if name in batch.atomic else batch.weights
 
 
 def _at(weight: Weight, rate: float) -> float:

@@ -1,6 +1,7 @@
-"""One step: the gradient of the loss of a batch, shared among all processes, and the optimisers."""
+"""One step: the gradient of the loss of a batch, and the optimisers."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,6 @@ from cartesian.nn.data.dataset import Batch
 from cartesian.nn.train.config import TrainConfig
 from cartesian.nn.train.loss import Loss, Terms
 from cartesian.nn.train.optimizers import make_optimizers, set_rate
-from cartesian.nn.train.processes import Processes
 
 
 class NotFiniteError(Exception):
@@ -21,16 +21,15 @@ class Step:
 
     Args:
         model: Whose parameters are trained.
-        potential: With all results of the loss.
+        gradient: Leaves the gradient of a batch in the parameters, as `Gradient` does.
         loss: Of a batch.
         config: The optimiser, and the largest norm of the gradient.
-        here: This process.
     """
 
     def __init__(
-        self, model: nn.Module, potential: nn.Module, loss: Loss, config: TrainConfig, here: Processes
+        self, model: nn.Module, gradient: Callable[[Batch, float], Terms], loss: Loss, config: TrainConfig
     ) -> None:
-        self.potential, self.loss, self.here = here.wrap(potential), loss, here
+        self._gradient, self._loss = gradient, loss
         self._parameters = list(model.parameters())
         self.optimizers = make_optimizers(model, config.optimizer)
         self._rate, self._clip = config.optimizer.rate, math.inf if config.clip is None else config.clip
@@ -51,18 +50,13 @@ class Step:
         set_rate(self.optimizers, factor * self._rate)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        terms = self.loss.terms(self.potential(batch.graph), batch)
-        # Sums over all processes: the loss is that of the whole batch, and all see when it is no number.
-        whole = self.here.sum(torch.stack([terms.sums.detach(), terms.counts]))
-        value = float(self.loss.total(Terms(*whole), factor))
+        terms = self._gradient(batch, factor)
+        value = float(self._loss.total(terms, factor))
         if not math.isfinite(value):
             raise NotFiniteError(f"the loss is {value}")
-        # Gradients are averaged over the processes, and each has a part of the sum.
-        share = self.loss.total(Terms(terms.sums, whole[1]), factor) * self.here.world
-        share.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_([p for p in self._parameters if p.grad is not None], self._clip)
         if not math.isfinite(norm):
             raise NotFiniteError(f"the norm of the gradient is {float(norm)}")
         for optimizer in self.optimizers:
             optimizer.step()
-        return whole.cpu()
+        return torch.stack(terms).cpu()

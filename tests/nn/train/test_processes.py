@@ -46,13 +46,21 @@ def results(run):
     return tensors, [{k: v for k, v in row.items() if k not in ("seconds", "processor")} for row in rows]
 
 
+RECORDED = """
+import torch
+torch._inductor.standalone_compile = lambda traced, inputs: traced
+"""
+
+
 # One frame is left for the last step, so that one of the two has none.
-def test_two_processes_have_the_gradients_of_one(config, tmp_path):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_two_processes_have_the_gradients_of_one(config, tmp_path, compiled):
     options = {"dtype": "float64", "data__batch": 4, "epochs": 1}
     options["loss__weights"] = {"energy": 1.0, "forces": 1.0, "dipole": 1.0}
     options["loss__huber"] = {"forces": 0.1}
     train(config(run=str(tmp_path / "one"), **options), quiet=True)
-    assert train_on_two(config(run=str(tmp_path / "two"), **options)) == [0, 0]
+    options["compile"] = compiled
+    assert train_on_two(config(run=str(tmp_path / "two"), **options), RECORDED) == [0, 0]
     (one, rows), (two, others) = results(tmp_path / "one"), results(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, value in one.items():
