@@ -163,6 +163,11 @@ class CompiledGradient:
                 f"the model cannot be compiled for any number of {', '.join(fixed)}: its forward takes a "
                 "number of rows for an integer, as `len(tensor)` does; `tensor.shape[0]` is right"
             )
+        # Views are right for the strides found here; compilers choose others.
+        for node in traced.graph.nodes:
+            if node.target in (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default):
+                node.target = torch.ops.aten.reshape.default
+        traced.recompile()
         return _Compiled(traced, inputs, now, symbols, known)
 
     def _added(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -193,8 +198,10 @@ class _Compiled:
         known: ShapeEnv,
     ) -> None:
         self._sizes, self._symbols = sizes, symbols
+        # Several threads would add up in an order of their own, and small loops do not pay for their start.
+        one_thread = torch._inductor.config.patch({"cpp.threads": 1})
         try:
-            with torch.no_grad():
+            with torch.no_grad(), one_thread:
                 self._function = torch._inductor.standalone_compile(traced, list(inputs))
         except InductorError as error:
             if isinstance(error.inner_exception, InvalidCxxCompiler):

@@ -8,6 +8,7 @@ import json
 import math
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from cartesian.nn.files.plain import to_plain
 from cartesian.nn.train.average import Average
 from cartesian.nn.train.budget import Budget
 from cartesian.nn.train.checkpoint import Progress, join_parts, read_checkpoint, split_parts, write_checkpoint
-from cartesian.nn.train.compiled import CompiledGradient
 from cartesian.nn.train.config import TrainConfig
 from cartesian.nn.train.errors import Errors
 from cartesian.nn.train.gradient import Gradient
@@ -134,9 +134,12 @@ class Trainer:
             f"done: {self.at.step} steps{best}; {minutes}; the model is in {self.folder / 'model'}"
         )
 
-    def _gradient(self) -> Gradient | CompiledGradient:
+    def _gradient(self) -> Callable[[Batch, float], Terms]:
         if not self.config.compile:
             return Gradient(self.potential, self.loss, self.here)
+        # Loads the compiler of torch, which takes a second.
+        from cartesian.nn.train.compiled import CompiledGradient
+
         # The same batch whenever the run goes on.
         first = range(min(self.config.data.batch, len(self.dataset)))
         (example,) = batches(self.dataset, [first], self.here.rank, self.here.world, ahead=0)
