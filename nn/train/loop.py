@@ -113,8 +113,12 @@ class Trainer:
         """Train to the end, or until a signal asks to stop."""
         self._clock, self._work = self._clock - self.at.seconds, self._work - self.at.processor
         self._saved, self._is_new = time.monotonic(), True
-        new = "steps, for some minutes," if self.config.compile else "kernels"
-        self.display.wait(f"the first step takes long: {new} that are new to this machine are compiled")
+        what = (
+            "steps that are new, for minutes"
+            if self.config.compile
+            else "kernels that are new to this machine"
+        )
+        self.display.wait(f"the first step takes long: it compiles {what}")
         with self.signals:
             try:
                 while not self._is_over():
