@@ -154,7 +154,7 @@ def test_a_subset_is_part_of_a_larger_one(config, molecules):
 def test_a_silent_step_is_explained(config, capsys, monkeypatch):
     monkeypatch.setattr("cartesian.nn.train.logs.PATIENCE", 0.0)
     train(config(epochs=1))
-    assert "kernels that are new to this machine are compiled" in capsys.readouterr().out
+    assert "it compiles kernels that are new to this machine" in capsys.readouterr().out
 
 
 def test_both_times_are_told(config, tmp_path, capsys):
