@@ -135,8 +135,8 @@ class TrainConfig(Section):
         dtype: Of weights and positions; sums of energies and losses are float64 in any case.
         matmul: Precision of products of float32 matrices: "highest"; "high" (TF32 on GPUs); "medium"
             (bfloat16 factors, float32 sums, where the hardware has it).
-        compile: Whether steps are compiled: much faster where models or batches are small, after a minute or
-            a few at the start of the first such run. Needs a C++ compiler.
+        compile: Whether steps are compiled: faster where models and batches are small, after some minutes at
+            the start of the first such run. Needs a C++ compiler.
         device: "auto" takes a GPU if there is one.
         seed: Of the first weights, the order of the frames and everything drawn.
     """
