@@ -74,7 +74,7 @@ def spline(coefficients: Any, places: Any) -> Any:
         points = np.arange(len(places))
     else:
         intervals = places.detach().clamp(0, last).long()
-        points = xp.arange(len(places), device=places.device)
+        points = xp.arange(places.shape[0], device=places.device)
     within = (places - intervals)[:, None]
     edges = Edges(intervals, points, points, points[:1], last + 1)
     from cartesian.kernels.edge_lanes import run

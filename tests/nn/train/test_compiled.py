@@ -95,7 +95,7 @@ RADIAL = {"functions": 3, "radial": (4,)}
 SMALL = {
     "BOTNet": {"layers": 2, "hidden": "2x0e + 2x1o", "max_degree": 1, "readout": 4, **RADIAL},
     "EquiREANN": {"waves": 3, "orbitals": 4, "iterations": 1, "hidden": (4,), "coefficients_hidden": (4,)},
-    "HotPP": {"layers": 2, "channels": 3, "functions": 3, "radial": (4, 4)},
+    "HotPP": {"layers": 2, "channels": 3, "functions": 3, "radial": (4, 4), "knots": 8},
     "ICTP": {"channels": 2, "max_degree": 1, "edge_degree": 1, "readout": 4, **RADIAL},
     "MACE": {"hidden": "2x0e + 2x1o", "max_degree": 1, "correlation": 2, "readout": 4, **RADIAL},
     "NequIP": {"layers": 2, "hidden": "2x0e + 2x1o", "max_degree": 1, **RADIAL},
