@@ -5,10 +5,11 @@ nodes, edges and systems, and compiled by TorchInductor, which keeps what it com
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from traceback import FrameSummary
 from typing import Any, NamedTuple
 
 import torch
-from sympy import Expr
+from sympy import Eq, Expr
 from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher
 from torch._dynamo.source import ConstantSource
@@ -161,7 +162,8 @@ class CompiledGradient:
         if fixed:
             raise ValueError(
                 f"the model cannot be compiled for any number of {', '.join(fixed)}: its forward takes a "
-                "number of rows for an integer, as `len(tensor)` does; `tensor.shape[0]` is right"
+                "number of rows for an integer, as `len(tensor)` does; `tensor.shape[0]` is right "
+                f"(at {_line(known, symbols[fixed[0]])})"
             )
         # Views are right for the strides found here; compilers choose others.
         for node in traced.graph.nodes:
@@ -242,6 +244,14 @@ def _replaced(module: nn.Module, tensors: Mapping[nn.Parameter, Tensor]) -> dict
         for name, parameter in part.named_parameters(recurse=False)
         if parameter in tensors
     }
+
+
+def _line(known: ShapeEnv, symbol: Expr) -> str:
+    """Where a symbol was first taken for an integer."""
+    taken = [guard for guard in known.guards if isinstance(guard.expr, Eq) and guard.expr.has(symbol)]
+    frames = [guard.sloc.framework_loc for guard in taken]
+    found = [f"{frame.filename}:{frame.lineno}" for frame in frames if isinstance(frame, FrameSummary)]
+    return found[0] if found else "a line that torch does not tell"
 
 
 def _symbol(known: ShapeEnv, name: str, size: int) -> Expr:
