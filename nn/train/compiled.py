@@ -161,9 +161,9 @@ class CompiledGradient:
         fixed = [name for name, symbol in symbols.items() if known.replace(symbol) != symbol]
         if fixed:
             raise ValueError(
-                f"the model cannot be compiled for any number of {', '.join(fixed)}: its forward takes a "
-                "number of rows for an integer, as `len(tensor)` does; `tensor.shape[0]` is right "
-                f"(at {_line(known, symbols[fixed[0]])})"
+                f"the model cannot be compiled for any number of {', '.join(fixed)}: at "
+                f"{_line(known, symbols[fixed[0]])} a number of rows is taken for an integer, as `len(tensor)` "
+                "does; `tensor.shape[0]` is right"
             )
         # Views are right for the strides found here; compilers choose others.
         for node in traced.graph.nodes:
