@@ -162,8 +162,8 @@ class CompiledGradient:
         if fixed:
             raise ValueError(
                 f"the model cannot be compiled for any number of {', '.join(fixed)}: at "
-                f"{_line(known, symbols[fixed[0]])} a number of rows is taken for an integer, as `len(tensor)` "
-                "does; `tensor.shape[0]` is right"
+                f"{_line(known, symbols[fixed[0]])} a number of rows is taken for an integer, as "
+                "`len(tensor)` does; `tensor.shape[0]` is right"
             )
         # Views are right for the strides found here; compilers choose others.
         for node in traced.graph.nodes:
