@@ -6,9 +6,9 @@ HotPP in plain torch from its equations, with as many parameters, in the same tr
 thread is measured in processor time, which other work on the machine does not stretch: the median. Two are
 measured by the clock: the least, since they wait for each other when other work takes a core.
 
-Batches are made by a thread while the step before is computed. *Held* ones were made before, so the
-difference to them is what loading costs. *Waiting* is how long the loop stood still. *Streamed* frames are
-read and their neighbours searched anew in every epoch.
+*Held* batches were made before the epoch, *joined* ones are made at their step from samples in memory, so
+the difference is what loading costs. *Streamed* frames are read and their neighbours searched anew in every
+epoch: at their step, or by another process ahead of it. *Waiting* is how long the loop stood still.
 
 Memory is what the process of the whole run holds after an epoch, with validation, checkpoints and logs.
 Dynamics are those of ASE with 500 atoms of copper and HotPP of two layers; beside the energy and forces
@@ -78,17 +78,23 @@ def epochs(threads: int, rounds: int = 7) -> list[Row]:
 def loading(rounds: int = 7) -> list[Row]:
     """Seconds of an epoch, and those of them spent waiting, by where its batches come from."""
     with tempfile.TemporaryDirectory() as folder, _threads(1), processes("cpu") as here:
-        loaded, streamed = Trainer(folder, here), Trainer(folder, here)
-        held = loaded.hold()
+        joined, streamed = Trainer(folder, here), Trainer(folder, here)
+        held = joined.hold()
         streamed.stream()
-        waited: dict[str, list[float]] = {}
+        sources: dict[str, tuple[Trainer, dict[str, Any]]] = {
+            "held": (joined, {"held": held}),
+            "joined": (joined, {}),
+            "streamed": (streamed, {}),
+            "streamed ahead": (streamed, {"workers": 1}),
+        }
+        waited: dict[str, list[float]] = {source: [] for source in sources}
 
         def run(source: str) -> None:
-            trainer = streamed if source == "streamed" else loaded
-            trainer.epoch(held if source == "held" else None)
-            waited.setdefault(source, []).append(trainer.waited)
+            trainer, options = sources[source]
+            trainer.epoch(**options)
+            waited[source].append(trainer.waited)
 
-        runs = {source: lambda source=source: run(source) for source in ("held", "loaded", "streamed")}
+        runs = {source: lambda source=source: run(source) for source in sources}
         seconds = _in_turns(runs, rounds, time.perf_counter)
     return [
         {

@@ -87,11 +87,10 @@ class Trainer:
             gradient = CompiledGradient(potential, prepared.loss, here, self.hold()[0])
         self.step = Step(self.model, gradient, prepared.loss, self.config)
 
-    def epoch(self, held: Sequence[Batch] | None = None) -> None:
-        """Train on the batches of the data set, or on those held."""
+    def epoch(self, held: Sequence[Batch] | None = None, workers: int = 0) -> None:
+        """Train on the batches of the data set, made by so many processes, or on those held."""
         self.waited = 0.0
-        source = batches(self.dataset, self.parts, ahead=self.config.data.ahead) if held is None else held
-        coming = iter(source)
+        coming = iter(batches(self.dataset, self.parts, workers=workers) if held is None else held)
         for number in range(self.steps):
             begin = time.perf_counter()
             batch = next(coming)
@@ -101,11 +100,11 @@ class Trainer:
 
     def first(self) -> None:
         """Take the first step."""
-        self.step(next(iter(batches(self.dataset, self.parts, ahead=0))), 1.0)
+        self.step(next(iter(batches(self.dataset, self.parts))), 1.0)
 
     def hold(self) -> list[Batch]:
         """The batches of the epoch."""
-        return [*batches(self.dataset, self.parts, ahead=0)]
+        return [*batches(self.dataset, self.parts)]
 
     def stream(self) -> None:
         """Read frames and search neighbours anew whenever a batch is made."""

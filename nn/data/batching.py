@@ -86,26 +86,27 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         raise ValueError(
             f"a batch is made of graphs of one dtype on one device, not of {sorted(map(str, kinds))}"
         )
-    nodes = np.cumsum([0, *(graph.nodes for graph in graphs)]).tolist()
-    edges = np.cumsum([0, *(len(graph.senders) for graph in graphs)]).tolist()
-    systems = np.cumsum([0, *(len(graph.cells) for graph in graphs)]).tolist()
+    nodes, edges, systems = torch.tensor(
+        [(graph.nodes, graph.senders.shape[0], graph.cells.shape[0]) for graph in graphs]
+    ).T.to(graphs[0].positions.device)
+    earlier_nodes, earlier_edges, earlier_systems = (
+        counts.cumsum(0) - counts for counts in (nodes, edges, systems)
+    )
 
-    def join(field: str, offsets: Sequence[int] | None = None) -> torch.Tensor:
-        parts = [getattr(graph, field) for graph in graphs]
-        if offsets is not None:
-            parts = [part + offset for part, offset in zip(parts, offsets, strict=False)]
-        return torch.cat(parts)
+    def join(field: str) -> torch.Tensor:
+        return torch.cat([getattr(graph, field) for graph in graphs])
 
-    starts = [graph.starts[:-1] + offset for graph, offset in zip(graphs, edges, strict=False)]
+    of_edges = earlier_nodes.repeat_interleave(edges)
+    ends = torch.cat([graph.starts[1:] for graph in graphs])
     return Graph(
         positions=join("positions"),
         atomic_numbers=join("atomic_numbers"),
-        senders=join("senders", nodes),
-        receivers=join("receivers", nodes),
+        senders=join("senders") + of_edges,
+        receivers=join("receivers") + of_edges,
         shifts=join("shifts"),
         cells=join("cells"),
-        systems=join("systems", systems),
+        systems=join("systems") + earlier_systems.repeat_interleave(nodes),
         charges=join("charges"),
-        order=join("order", edges),
-        starts=torch.cat([*starts, starts[0].new_tensor([edges[-1]])]),
+        order=join("order") + earlier_edges.repeat_interleave(edges),
+        starts=torch.nn.functional.pad(ends + earlier_edges.repeat_interleave(nodes), (1, 0)),
     )

@@ -6,6 +6,7 @@ the writer is killed, and several processes may share it.
 """
 
 import hashlib
+import os
 import sqlite3
 import threading
 import weakref
@@ -32,8 +33,11 @@ class NeighborCache:
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / "neighbors.sqlite"
         self._database: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        self._begin()
         self._versions = f"{FORMAT} {version('vesin')} {np.__version__}"
+
+    def __reduce__(self) -> tuple[type["NeighborCache"], tuple[Path]]:
+        return NeighborCache, (self.path.parent,)
 
     def neighbors(
         self,
@@ -63,6 +67,10 @@ class NeighborCache:
 
     def _ask(self, query: str, *values: bytes | int) -> list[Any]:
         """Ask the database. One that is damaged is begun anew, which costs a search for every list."""
+        if self._process != os.getpid():
+            # SQLite forbids to use, or to close, what was opened before a fork.
+            self._inherited = self._database
+            self._begin()
         with self._lock:
             for _ in range(2):
                 try:
@@ -75,6 +83,9 @@ class NeighborCache:
                     self.close()
                     self.path.unlink(missing_ok=True)
         raise RuntimeError(f"{self.path} is damaged as soon as it is written")
+
+    def _begin(self) -> None:
+        self._process, self._lock, self._database = os.getpid(), threading.Lock(), None
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)

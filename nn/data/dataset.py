@@ -77,8 +77,14 @@ class Dataset:
         keep: bool = True,
         cache: NeighborCache | None = None,
     ) -> None:
-        self.frames, self.cutoff, self.dtype, self.cache = frames, cutoff, dtype, cache
+        self.frames, self.cutoff, self.cache = frames, cutoff, cache
+        self.dtype = torch.get_default_dtype() if dtype is None else dtype
         self._kept: list[Sample | None] | None = [None] * len(frames) if keep else None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether samples stay in memory."""
+        return self._kept is not None
 
     def __len__(self) -> int:
         return len(self.frames)

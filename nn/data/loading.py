@@ -1,17 +1,19 @@
-"""The order of batches, and batches made ahead of the step that needs them.
+"""The order of batches, and batches made when a step needs them, or ahead of it by other processes.
 
 The order is a function of seed and epoch alone, so it needs no state: a run that goes on after a kill asks
 for the batches of its epoch again, from the one where it stopped.
 """
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.data import DataLoader
 
 from cartesian.nn.data.dataset import Batch, Dataset, collate
+from cartesian.nn.graph import Graph
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -31,67 +33,87 @@ def split_batches(order: Sequence[int] | np.ndarray, size: int) -> list[list[int
 
 
 def batches(
-    dataset: Dataset, parts: Iterable[Sequence[int]], rank: int = 0, world: int = 1, ahead: int = 2
+    dataset: Dataset, parts: Iterable[Sequence[int]], rank: int = 0, world: int = 1, workers: int = 0
 ) -> Iterator[Batch]:
-    """Batches of a data set, made in a thread while the one before is in use.
+    """Batches of a data set.
 
     Args:
-        dataset: Where the frames are.
+        dataset: Where the frames are. Samples that it keeps are joined when a batch is asked for, a small
+            part of a step.
         parts: Indices of the frames of each batch.
         rank, world: Each of `world` processes takes every `world`-th frame of a batch. One that would have
             none takes the first, with the weight zero.
-        ahead: How many batches wait at most; 0 makes each when it is asked for.
+        workers: Processes that read frames and search neighbours while earlier batches are in use, if the
+            data set keeps nothing; 0 makes each batch when it is asked for.
 
     Raises:
         ValueError: If a frame is broken, at the step that would use it.
     """
-
-    def made() -> Iterator[Batch]:
-        for part in parts:
-            mine = part[rank::world]
-            samples = [dataset[index] for index in mine or part[:1]]
-            yield collate(samples if mine else [samples[0]._replace(weight=0.0)])
-
-    return prefetch(made, ahead) if ahead else made()
+    made = _Batches(dataset, [*parts], rank, world)
+    if dataset.keeps or not workers or not made.parts:
+        return (made[number] for number in range(len(made)))
+    return _ahead(made, workers)
 
 
-def prefetch(make: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]:
-    """The items of an iterator, made by a thread that is at most `ahead` items in front.
+@dataclass(frozen=True)
+class _Batches:
+    """Batches by number."""
 
-    Errors of the thread are raised here, at their place in the order. Leaving the loop early ends the thread.
+    dataset: Dataset
+    parts: Sequence[Sequence[int]]
+    rank: int
+    world: int
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, number: int) -> Batch:
+        part = self.parts[number]
+        mine = part[self.rank :: self.world]
+        samples = [self.dataset[index] for index in mine or part[:1]]
+        return collate(samples if mine else [samples[0]._replace(weight=0.0)])
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """Batches as arrays, or errors in their place.
+
+    Between processes torch sends every tensor by a file of its own, which takes longer than a small batch,
+    and errors with the traceback of the other process.
     """
-    waiting: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-    end = object()
 
-    def put(item: Any, error: BaseException | None = None) -> None:
-        while not stop.is_set():
-            try:
-                waiting.put((item, error), timeout=0.1)
-            except queue.Full:
-                continue
-            return
+    made: _Batches
 
-    def work() -> None:
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __getitem__(self, number: int) -> Any:
         try:
-            for item in make():
-                put(item)
-                if stop.is_set():
-                    return
-            put(end)
-        except BaseException as error:
-            put(end, error)
+            batch = self.made[number]
+        except Exception as error:
+            return error
+        graph, labels = (
+            {name: tensor.numpy() for name, tensor in tensors.items()}
+            for tensors in (vars(batch.graph), batch.labels)
+        )
+        return graph, labels, batch.atomic, batch.weights.numpy(), batch.numbers
 
-    thread = threading.Thread(target=work, name="batches", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is end:
-                return
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+
+def _ahead(made: _Batches, workers: int) -> Iterator[Batch]:
+    sent: Any = _Sent(made)
+    # A generator of its own: the loader draws from it, though nothing here is random.
+    loader = DataLoader(
+        sent, None, num_workers=min(workers, len(made)), collate_fn=_same, generator=torch.Generator()
+    )
+    for item in loader:
+        if isinstance(item, Exception):
+            raise item
+        graph, labels, atomic, weights, numbers = item
+        tensors, labels = (
+            {name: torch.from_numpy(array) for name, array in arrays.items()} for arrays in (graph, labels)
+        )
+        yield Batch(Graph(**tensors), labels, atomic, torch.from_numpy(weights), numbers)
+
+
+def _same(item: Any) -> Any:
+    return item

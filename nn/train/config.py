@@ -32,8 +32,8 @@ class DataConfig(Section):
         weight, group: Keys of the weight and of the kind of a frame.
         batch: Frames per step, of all processes together.
         stream: Read and convert frames in every epoch, for files larger than memory.
+        workers: Processes that do so ahead of the step; 0 does it when the step asks.
         cache: Folder for neighbour lists.
-        ahead: Batches made ahead of the step.
         reference: Energies of the elements: "least squares", "isolated atoms", "none", or by symbol in eV.
     """
 
@@ -48,8 +48,8 @@ class DataConfig(Section):
     group: str = "config_type"
     batch: Steps = 8
     stream: bool = False
+    workers: Annotated[int, Field(ge=0)] = 1
     cache: str | None = None
-    ahead: Annotated[int, Field(ge=0)] = 2
     reference: dict[str | int, float] | Literal["least squares", "isolated atoms", "none"] = "least squares"
 
     @property

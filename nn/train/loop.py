@@ -146,7 +146,7 @@ class Trainer:
 
         # The same batch whenever the run goes on.
         first = range(min(self.config.data.batch, len(self.dataset)))
-        (example,) = batches(self.dataset, [first], self.here.rank, self.here.world, ahead=0)
+        (example,) = batches(self.dataset, [first], self.here.rank, self.here.world)
         return CompiledGradient(self.potential, self.loss, self.here, example.to(self.here.device))
 
     def _train_epoch(self) -> None:
@@ -156,7 +156,7 @@ class Trainer:
         began, frames = time.monotonic(), 0
         rest = parts[self.at.position :]
         total = self.budget.last * self.budget.steps
-        for batch in batches(self.dataset, rest, self.here.rank, self.here.world, config.data.ahead):
+        for batch in batches(self.dataset, rest, self.here.rank, self.here.world, config.data.workers):
             draw_at(config.seed, self.at.step, self.here.rank)
             try:
                 self.sums += self.step(batch.to(self.here.device), self._rate())

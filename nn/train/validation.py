@@ -27,7 +27,7 @@ def validate(
         model: With all results of the loss.
         dataset: On which.
         loss: Which, and of which results.
-        data: How many frames a batch has, and how many are made ahead.
+        data: How many frames a batch has, and how many processes make them.
         here: This process; each has its part of every batch.
         between: Called after every batch.
 
@@ -39,7 +39,7 @@ def validate(
     sums = torch.zeros(2, len(loss.weights), dtype=torch.float64)
     parts = split_batches(range(len(dataset)), data.batch)
     with torch.no_grad():
-        for batch in batches(dataset, parts, here.rank, here.world, data.ahead):
+        for batch in batches(dataset, parts, here.rank, here.world, data.workers):
             moved = batch.to(here.device)
             results = model(moved.graph)
             sums += torch.stack(loss.terms(results, moved)).cpu()

@@ -1,7 +1,9 @@
 """Data sets: graphs and labels of frames, from memory, from files, from a cache; batches in a known order."""
 
+import gc
+import multiprocessing
+import pickle
 import sqlite3
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +18,7 @@ from cartesian.nn.data import cache
 from cartesian.nn.data.cache import NeighborCache
 from cartesian.nn.data.dataset import Dataset, collate
 from cartesian.nn.data.frames import Frame, Frames, write_frames
-from cartesian.nn.data.loading import batches, epoch_order, prefetch, split_batches
+from cartesian.nn.data.loading import batches, epoch_order, split_batches
 from cartesian.nn.data.neighbors import neighbors
 
 
@@ -210,49 +212,81 @@ def test_batches_are_consecutive(count, size):
     assert all(len(part) == size for part in parts[:-1])
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 3])
-def test_processes_share_each_batch(ahead):
-    dataset, parts = Dataset(FRAMES, 2.5), [[3, 1, 2], [5]]
-    first = [*batches(dataset, parts, rank=0, world=2, ahead=ahead)]
-    second = [*batches(dataset, parts, rank=1, world=2, ahead=ahead)]
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("keep", [True, False])
+def test_processes_share_each_batch(workers, keep):
+    dataset, parts = Dataset(FRAMES, 2.5, keep=keep), [[3, 1, 2], [5]]
+    first = [*batches(dataset, parts, rank=0, world=2, workers=workers)]
+    second = [*batches(dataset, parts, rank=1, world=2, workers=workers)]
     assert [batch.numbers for batch in first] == [(3, 2), (5,)]
     # Where nothing is left for the second, it has a frame that does not count.
     assert [batch.numbers for batch in second] == [(1,), (5,)]
     assert [batch.weights.tolist() for batch in second] == [[2.0], [0.0]]
+    assert [*batches(dataset, [], workers=workers)] == []
 
 
-def test_batches_are_made_ahead():
-    made: list = []
-    taken = threading.Event()
-
-    def make():
-        for number in range(5):
-            made.append(number)
-            if number == 3:
-                taken.set()
-            yield number
-
-    items = prefetch(make, 2)
-    assert next(items) == 0
-    # While 0 is in use, two wait and the thread has the next one in hand.
-    assert taken.wait(10)
-    assert made == [0, 1, 2, 3]
-    assert [*items] == [1, 2, 3, 4]
+def test_workers_make_the_same_batches(tmp_path):
+    """Also with a cache that was in use before them, and without drawing random numbers."""
+    cache = NeighborCache(tmp_path)
+    dataset, parts = Dataset(FRAMES, 2.5, torch.float64, keep=False, cache=cache), [[3, 1, 2], [5], [0, 4]]
+    state = torch.get_rng_state()
+    here, there = ([*batches(dataset, [*parts, [number]], workers=number)] for number in (0, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    for one, other in zip(here[:3], there[:3], strict=True):
+        assert one.numbers == other.numbers
+        for name in one.labels:
+            torch.testing.assert_close(one.labels[name], other.labels[name], rtol=0, atol=0, equal_nan=True)
+        assert same(one.graph, other.graph)
+    assert dataset[2].graph.nodes == there[3].graph.nodes
 
 
-def test_errors_come_at_their_place():
-    def make():
-        yield 0
-        raise ValueError("broken")
+class Broken(list):
+    """Frames that end with one that cannot be read."""
 
-    items = prefetch(make, 2)
-    assert next(items) == 0
-    with pytest.raises(ValueError, match="broken"):
+    def __getitem__(self, index):
+        if index == len(self) - 1:
+            raise ValueError("frame 5 is broken")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_errors_come_at_their_place(workers):
+    dataset = Dataset(Broken(FRAMES), 2.5, keep=False)
+    items = batches(dataset, [[0], [1], [len(FRAMES) - 1], [2]], workers=workers)
+    assert [next(items).numbers, next(items).numbers] == [(0,), (1,)]
+    with pytest.raises(ValueError, match=r"^frame 5 is broken$"):
         next(items)
 
 
-def test_leaving_early_ends_the_thread():
-    before = threading.active_count()
-    for _ in prefetch(lambda: iter(range(1000)), 1):
+def test_leaving_early_ends_the_workers():
+    for _ in batches(Dataset(FRAMES, 2.5, keep=False), [[0]] * 100, workers=2):
+        assert len(multiprocessing.active_children()) == 2
         break
-    assert threading.active_count() == before
+    gc.collect()
+    assert not multiprocessing.active_children()
+
+
+def test_forked_processes_open_the_cache_themselves(tmp_path):
+    """What SQLite opened before a fork is neither used nor closed after it."""
+    cache = NeighborCache(tmp_path)
+    before = Dataset(FRAMES, 2.5, cache=cache)[1].graph
+
+    def fork():
+        inherited = cache._database
+        assert same(Dataset(FRAMES, 2.5, cache=cache)[1].graph, before)
+        assert cache._database is not inherited
+        assert inherited is not None
+        inherited.execute("SELECT 1")
+
+    child = multiprocessing.get_context("fork").Process(target=fork)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_caches_go_to_other_processes(tmp_path):
+    """Where processes are not forked, what they work with is pickled."""
+    cache = NeighborCache(tmp_path)
+    dataset = pickle.loads(pickle.dumps(Dataset(FRAMES, 2.5, cache=cache)))
+    assert dataset.cache.path == cache.path
+    assert dataset[0].graph.nodes == len(FRAMES[0].numbers)

@@ -97,9 +97,14 @@ def test_without_validation_the_last_model_is_saved(config, tmp_path):
 
 
 def test_streams_and_caches_give_the_same_weights(config, tmp_path):
-    runs = {"plain": {}, "stream": {"data__stream": True}, "cache": {"data__cache": str(tmp_path / "lists")}}
+    lists = str(tmp_path / "lists")
+    runs = {
+        "plain": {},
+        "stream": {"data__stream": True, "data__workers": 0},
+        "cache": {"data__stream": True, "data__workers": 2, "data__cache": lists},
+    }
     for name, options in runs.items():
-        train(config(run=str(tmp_path / name), epochs=1, **options, data__ahead=1), quiet=True)
+        train(config(run=str(tmp_path / name), epochs=1, **options), quiet=True)
     plain, *others = (load_model(tmp_path / name).state_dict() for name in runs)
     for other in others:
         assert all(torch.equal(value, other[name]) for name, value in plain.items())
