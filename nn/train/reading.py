@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from cartesian.nn.data.labels import Label, parse_labels
 from cartesian.nn.train.config import TrainConfig
 
+FORMER = (("data", "ahead"),)
+"""Keys without meaning today, which the folders of older runs still hold."""
+
 
 def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """A configuration from a YAML file, or from the folder of a run.
@@ -38,6 +41,9 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         raise ValueError(
             f"{path} holds {values!r}, where a configuration has keys such as run, data and model"
         )
+    for section, key in FORMER:
+        if isinstance(values.get(section), dict):
+            values[section].pop(key, None)
     for override in overrides:
         _override(values, override)
     return parse_config(values)

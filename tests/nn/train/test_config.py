@@ -37,6 +37,15 @@ def test_values_have_defaults_and_come_back(path, tmp_path):
     assert read_config(tmp_path) == config
 
 
+def test_runs_of_earlier_versions_are_read(path):
+    former = MINIMAL | {"data": MINIMAL["data"] | {"ahead": 2}}
+    path.write_text(yaml.safe_dump(former))
+    assert read_config(path) == parse_config(MINIMAL)
+    # Today nobody can ask for it.
+    with pytest.raises(ValueError, match="data has no key 'ahead'"):
+        read_config(path, ["data.ahead=2"])
+
+
 def test_every_value_can_be_changed_on_the_command_line(path):
     changes = [
         "optimizer.rate=0.5",
