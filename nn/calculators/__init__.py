@@ -9,6 +9,7 @@ from typing import Any
 _HOMES = {
     "ASE": "ase",
     "Committee": "committee",
+    "FixExternal": "external",
     "LAMMPS": "lammps",
     "MovingGraph": "moving_graph",
     "TorchSim": "torchsim",
