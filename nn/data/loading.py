@@ -4,6 +4,8 @@ The order is a function of seed and epoch alone, so it needs no state: a run tha
 for the batches of its epoch again, from the one where it stopped.
 """
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,11 +103,21 @@ class _Sent:
 
 def _ahead(made: _Batches, workers: int) -> Iterator[Batch]:
     sent: Any = _Sent(made)
-    # A generator of its own: the loader draws from it, though nothing here is random.
     loader = DataLoader(
-        sent, None, num_workers=min(workers, len(made)), collate_fn=_same, generator=torch.Generator()
+        sent,
+        None,
+        num_workers=min(workers, len(made)),
+        collate_fn=_same,
+        # Of its own: the loader draws from it, though nothing here is random.
+        generator=torch.Generator(),
+        # Forked processes have the data set at once, whatever its size.
+        multiprocessing_context="fork" if sys.platform == "linux" else None,
     )
-    for item in loader:
+    with warnings.catch_warnings():
+        # Python fears locks that other threads hold; workers take none of theirs.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        coming = iter(loader)
+    for item in coming:
         if isinstance(item, Exception):
             raise item
         graph, labels, atomic, weights, numbers = item
