@@ -95,7 +95,8 @@ class Database:
 
         self.path = path
         self._database = connect(path)  # type: ignore[no-untyped-call]
-        self._ids = [row.id for row in self._database.select(include_data=False, columns=["id"])]
+        with self._database:
+            self._ids = [row.id for row in self._database.select(include_data=False, columns=["id"])]
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -103,7 +104,9 @@ class Database:
     def atoms(self, index: int) -> Any:
         """One frame."""
         try:
-            row = self._database.get(id=self._ids[index])
+            # Otherwise ASE leaves it to the garbage collector to close the file.
+            with self._database:
+                row = self._database.get(id=self._ids[index])
             atoms = row.toatoms()
             atoms.info.update(row.key_value_pairs)
             atoms.info.update(row.data)
