@@ -9,7 +9,7 @@ narrow functions of TensorNet need more points: with $K = 512$ it is $2 \cdot 10
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Protocol, TypeGuard, TypeVar, runtime_checkable
+from typing import Protocol, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +102,6 @@ class Tabulated(nn.Module):
         return f"{points} points, {width // 4} functions"
 
 
-@runtime_checkable
 class HasFilters(Protocol):
     """A model that evaluates all its filters at once, of parameters of its own.
 
@@ -147,7 +146,7 @@ def tabulate(model: Model, intervals: int = 512) -> Model:
     """
     copy = deepcopy(model)
     for module in list(copy.modules()):
-        if isinstance(module, HasFilters):
+        if _has_filters(module):
             module.table = Tabulated(Interpolated(_Filters(module), module.envelope.cutoff, intervals))
         for name, child in module.named_children():
             if isinstance(child, Interpolated):
@@ -155,6 +154,10 @@ def tabulate(model: Model, intervals: int = 512) -> Model:
             elif isinstance(child, RadialFilters) or _knows_lengths_only(child):
                 setattr(module, name, Tabulated(Interpolated(child, child.envelope.cutoff, intervals)))
     return copy
+
+
+def _has_filters(module: nn.Module) -> TypeGuard[HasFilters]:
+    return hasattr(module, "filters_at")
 
 
 def _knows_lengths_only(module: nn.Module) -> TypeGuard[RadialNetwork]:
