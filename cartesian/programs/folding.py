@@ -88,11 +88,13 @@ def folded(network: Network) -> Network:
 
 def _shorter(network: Network) -> Iterator[Network]:
     """Networks with two constants multiplied."""
-    constants = [term for term in network.terms if term.node.is_constant]
-    variables = [term for term in network.terms if not term.node.is_constant]
-    elsewhere = set(network.out).union(*(letters for _, letters in variables))
-    for pair in combinations(constants, 2):
-        others = [term for term in network.terms if term not in pair]
+    terms = network.terms
+    constants = [k for k, term in enumerate(terms) if term.node.is_constant]
+    elsewhere = set(network.out).union(*(letters for node, letters in terms if not node.is_constant))
+    for positions in combinations(constants, 2):
+        # By position: terms may be equal.
+        pair = [terms[k] for k in positions]
+        others = [term for k, term in enumerate(terms) if k not in positions]
         needed = elsewhere.union(*(letters for _, letters in others))
         left, right = (set(term.letters) for term in pair)
         if (left & right) - elsewhere or not left or not right:

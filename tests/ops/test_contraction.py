@@ -68,6 +68,17 @@ def stf_networks(draw):
     return draw(formulas(inputs)), declared, compact, full
 
 
+@pytest.mark.parametrize("letters", ["", "i", "ij", "ii"])
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_equal_constants_are_all_multiplied(letters, count):
+    half = exact([1] * 3 ** len(letters)).reshape(*[3] * len(letters)) / 2
+    for other in {letters, ""}:
+        formula, operands = ",".join([letters] * count + [other]) + "->", [half] * count
+        operands.append(np.ones([3] * len(other)))
+        found = contract(contract_path(formula, *operands), *operands)
+        assert found == 3 ** len(set(letters)) / 2**count
+
+
 @given(networks(), st.sampled_from(["auto", "optimal", "greedy", False]))
 def test_networks_with_folded_constants_are_what_einsum_gives(network, optimize):
     formula, operands, values = network
