@@ -93,13 +93,13 @@ class Muon(torch.optim.Optimizer):
             rows = _rows(parameter, blocks)
             for place, (a, b) in blocks:
                 weights, direction = (
-                    values[..., place].unflatten(-1, (a, b)) for values in (rows, directions)
+                    values[..., place].view(*values.shape[:-1], a, b) for values in (rows, directions)
                 )
                 pair = (weights, direction) if a <= b else (weights.mT, direction.mT)
                 found.setdefault((min(a, b), max(a, b)), []).append(pair)
         for (a, b), pairs in found.items():
             parts = [direction.reshape(-1, a, b) for _, direction in pairs]
-            factors = orthogonal_factor(torch.cat(parts)).split([len(part) for part in parts])
+            factors = torch.split(orthogonal_factor(torch.cat(parts)), [len(part) for part in parts])
             for (weights, _), factor in zip(pairs, factors, strict=True):
                 weights.add_(factor.reshape(weights.shape), alpha=-0.2 * rate * b**0.5)
 
