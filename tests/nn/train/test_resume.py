@@ -123,6 +123,15 @@ def test_a_signal_writes_the_state_and_tells_how_to_go_on(
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal: a shell ignores it for what runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_second_signal_acts_at_once_but_under_a_launcher():
     with Signals() as signals:
         signal.raise_signal(signal.SIGINT)
