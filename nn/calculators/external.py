@@ -72,7 +72,7 @@ class FixExternal:
             name: Of the fix.
 
         Raises:
-            ValueError: If units are not metal, ranks are several, or there are more or fewer types than elements.
+            ValueError: If units are not metal, ranks are several, or types and elements differ in number.
         """
         units, ranks, types = (
             lmp.extract_global("units"),
