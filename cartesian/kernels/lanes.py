@@ -7,6 +7,7 @@ operands of the group stay in the cache while its rows pass by, and sums over th
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
+from textwrap import indent
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
         for leg in program.outputs
     ]
     scalar = "float" if operands[0].dtype == torch.float32 else "double"
-    _function(program, scalar)(
+    failed = _function(program, scalar)(
         groups.order.data_ptr(),
         groups.starts.data_ptr(),
         count,
@@ -67,6 +68,8 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
         (ctypes.c_void_p * len(outputs))(*[array.data_ptr() for array in outputs]),
         native.thread_count(torch, rows),
     )
+    if failed:
+        raise MemoryError("no memory for what the rows of a group share")
     return [array[..., :channels].contiguous() for array in outputs] if padding else outputs
 
 
@@ -121,24 +124,53 @@ lanes.register_autograd(_backward, setup_context=_setup)
 _FAMILY = direct.Family(_run, lanes, direct.derived)
 
 _RUN = """
-static void rows(const int64_t *order, int64_t first, int64_t last, const int64_t g, const int64_t C,
-                 const T *const *in, T *const *out, const int64_t c)
+/* n numbers of every lane, which lie so far apart, to registers, and back. */
+INLINE void gather(V *to, const T *from, const int64_t n, const int64_t stride)
 {{
-    for (int64_t k = first; k < last; k++) {{
-        const int64_t r = order[k];
-        (void)r; (void)g;
-{body}
-    }}
+    for (int64_t j = 0; j < n; j++) to[j] = load(from + j * stride, LANES);
 }}
 
-void run(const int64_t *order, const int64_t *starts, int64_t groups, int64_t channels,
-         const T *const *in, T *const *out, int threads)
+INLINE void scatter(T *to, const V *from, const int64_t n, const int64_t stride)
+{{
+    for (int64_t j = 0; j < n; j++) store(to + j * stride, from[j], LANES);
+}}
+
+/* One register of channels of a group of rows. What the rows share is held in `own`, next to each other:
+   C is not known here, so that every place in the arrays would cost an address. */
+static void rows(const int64_t *order, const int64_t first, const int64_t last, const int64_t g,
+                 const int64_t C, const T *const *in, T *const *out, const int64_t c, V *const restrict own)
+{{
+    (void)own; (void)g;
+{before}
+    for (int64_t k = first; k < last; k++) {{
+        const int64_t r = order[k];
+{body}
+    }}
+{after}
+}}
+
+int run(const int64_t *order, const int64_t *starts, int64_t groups, int64_t channels,
+        const T *const *in, T *const *out, int threads)
 {{
     const int64_t registers = channels / LANES;
-#pragma omp parallel for collapse(2) num_threads(threads) schedule(dynamic)
-    for (int64_t g = 0; g < groups; g++)
-        for (int64_t i = 0; i < registers; i++)
-            rows(order, starts[g], starts[g + 1], g, channels, in, out, i * LANES);
+    int failed = 0;
+#pragma omp parallel num_threads(threads)
+    {{
+        V *const own = aligned_alloc(sizeof(V), sizeof(V) * {own});
+        if (!own) {{
+#pragma omp atomic write
+            failed = 1;
+        }}
+#pragma omp barrier
+        if (!failed) {{
+#pragma omp for collapse(2) schedule(dynamic)
+            for (int64_t g = 0; g < groups; g++)
+                for (int64_t i = 0; i < registers; i++)
+                    rows(order, starts[g], starts[g + 1], g, channels, in, out, i * LANES, own);
+        }}
+        free(own);
+    }}
+    return failed;
 }}
 """
 
@@ -146,30 +178,51 @@ void run(const int64_t *order, const int64_t *starts, int64_t groups, int64_t ch
 @cache
 def source(program: Lanes, scalar: str) -> str:
     """C source with one function `run`, for `float` or `double`."""
-    index = {"row": "r", "group": "g"}
-    lines = []
-    for i, (kind, left, right) in enumerate(program.instructions):
-        if kind == "load":
-            leg = program.operands[left]
-            place = f"in[{left}] + ({index[leg.place]} * {leg.length} + {right}) * C + c"
-            lines.append(f"const V t{i} = load({place}, LANES);")
+    before: list[str] = []
+    body: list[str] = []
+    last: list[str] = []
+    after: list[str] = []
+    own = 0
+    for k, (_, length, place, _) in enumerate(program.operands):
+        if place == "group":
+            before.append(f"V *const i{k} = own + {own};")
+            own += length
         else:
-            lines.append(f"const V t{i} = t{left} {'+' if kind == 'add' else '*'} t{right};")
-    for k, (leg, results) in enumerate(zip(program.outputs, program.results, strict=True)):
+            body.append(f"V i{k}[{length}];")
+        copy = f"gather(i{k}, in[{k}] + {place[0]} * {length} * C + c, {length}, C);"
+        (before if place == "group" else body).append(copy)
+    used: dict[int, list[str]] = {}
+    for k, ((_, length, place, _), results) in enumerate(zip(program.outputs, program.results, strict=True)):
+        if place == "group":
+            before.append(f"V *const o{k} = own + {own};")
+            before.append(f"memset(o{k}, 0, {length} * sizeof(V));")
+            own += length
+        else:
+            body.append(f"V o{k}[{length}];")
+            body += [f"o{k}[{c}] = (V){{0}};" for c, result in enumerate(results) if result is None]
         for component, result in enumerate(results):
             if result is not None:
-                place = f"out[{k}] + ({index[leg.place]} * {leg.length} + {component}) * C + c"
-                old = f"load({place}, LANES) + " if leg.place == "group" else ""
-                lines.append(f"store({place}, {old}t{result}, LANES);")
-    body = "\n".join(f"        {line}" for line in lines)
-    return HEAD.format(scalar=scalar) + _RUN.format(body=body)
+                sign = "+=" if place == "group" else "="
+                used.setdefault(result, []).append(f"o{k}[{component}] {sign} t{result};")
+        copy = f"scatter(out[{k}] + {place[0]} * {length} * C + c, o{k}, {length}, C);"
+        (after if place == "group" else last).append(copy)
+    for i, (kind, left, right) in enumerate(program.instructions):
+        operation = f"t{left} {'+' if kind == 'add' else '*'} t{right}"
+        body.append(f"const V t{i} = {f'i{left}[{right}]' if kind == 'load' else operation};")
+        body += used.get(i, ())
+    return HEAD.format(scalar=scalar) + _RUN.format(
+        own=max(own, 1),
+        before=indent("\n".join(before), "    "),
+        body=indent("\n".join([*body, *last]), "        "),
+        after=indent("\n".join(after), "    "),
+    )
 
 
 @cache
-def _function(program: Lanes, scalar: str) -> Callable[..., None]:
-    # Thousands of lines without a branch: higher levels take long and find nothing.
-    function = compiler.load(source(program, scalar), "-O1").run
+def _function(program: Lanes, scalar: str) -> Callable[..., int]:
+    # Thousands of lines without a branch: the next level takes long and finds nothing.
+    function = compiler.load(source(program, scalar), "-O2").run
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     function.argtypes = [pointer, pointer, integer, integer, pointer, pointer, ctypes.c_int]
-    function.restype = None
+    function.restype = ctypes.c_int
     return function

@@ -164,7 +164,7 @@ def differentiate(program: Lanes, wanted: Sequence[int], absent: Collection[int]
     ]
     operands = program.operands + tuple(program.outputs[k] for k in given)
     text = f"{program.text}|{' '.join(map(str, wanted))},{' '.join(map(str, sorted(absent)))}"
-    return pruned(text, operands, outputs, record.instructions, results, record.constants)
+    return pruned(text, operands, outputs, record.instructions, results, record.constants, last)
 
 
 def pruned(
@@ -174,21 +174,40 @@ def pruned(
     instructions: Sequence[Instruction],
     results: Sequence[tuple[int | None, ...]],
     constants: Iterable[float] = (),
+    lazy: int | None = None,
 ) -> Lanes:
-    """The program without instructions that no result needs; the others just before they are needed."""
+    """The program without instructions that no result needs, in an order in which few values wait.
+
+    The first `lazy` instructions, by default all, come just before they are needed. The others come each in
+    its turn, and sums as soon as their terms are there: gradients gather terms from all over a program.
+    """
+    inner = {i: pair for i, (kind, *pair) in enumerate(instructions) if kind in ("add", "mul")}
+    wanted = [result for row in results for result in row if result is not None]
+    needed, stack = set[int](), list(wanted)
+    while stack:
+        i = stack.pop()
+        if i not in needed:
+            needed.add(i)
+            stack += inner.get(i, ())
+    eager = [] if lazy is None else [i for i in range(lazy, len(instructions)) if i in needed]
+    sums: dict[int, list[int]] = {}
+    for i in eager:
+        if instructions[i][0] == "add":
+            for part in inner[i]:
+                sums.setdefault(part, []).append(i)
     number: dict[int, int] = {}
     kept: list[Instruction] = []
-    stack = [result for row in reversed(results) for result in reversed(row) if result is not None]
+    stack = [*reversed(wanted), *reversed(eager)]
     while stack:
         i = stack[-1]
-        kind, left, right = instructions[i]
-        leaf = kind not in ("add", "mul")
-        missing = [] if leaf else [j for j in (right, left) if j not in number]
+        missing = [j for j in reversed(inner.get(i, ())) if j not in number]
         if i in number or missing:
             stack.pop() if i in number else stack.extend(missing)
             continue
-        number[i] = len(kept)
-        kept.append((kind, left, right) if leaf else (kind, number[left], number[right]))
         stack.pop()
+        kind, left, right = instructions[i]
+        number[i] = len(kept)
+        kept.append((kind, number[left], number[right]) if i in inner else (kind, left, right))
+        stack += [total for total in sums.get(i, ()) if all(part in number for part in inner[total])]
     renumbered = tuple(tuple(None if r is None else number[r] for r in row) for row in results)
     return Lanes(text, operands, outputs, tuple(kept), renumbered, tuple(constants))
