@@ -52,7 +52,9 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
     channels = operands[0].shape[2]
     # Whole registers of any processor: the code is long, and one version of it is enough.
     padding = -channels % _REGISTER
-    operands = [torch.nn.functional.pad(array, (0, padding)).contiguous() for array in operands]
+    if padding:
+        operands = [torch.nn.functional.pad(array, (0, padding)) for array in operands]
+    operands = [array.contiguous() for array in operands]
     rows, count = len(groups.order), len(groups.starts) - 1
     outputs = [
         operands[0].new_zeros((count if leg.place == "group" else rows, leg.length, channels + padding))

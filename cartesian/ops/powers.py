@@ -52,7 +52,7 @@ def symmetric_powers(power: Power, features: Any, weights: Any, species: Any) ->
     if species.shape != (features.shape[0],):
         raise ValueError(f"species have shape {tuple(species.shape)}, but there are {len(features)} nodes")
     out: Any
-    coefficients = xp.einsum("zkc,kj->zjc", weights, constant(power.folding, weights))
+    coefficients = constant(power.folding.T, weights) @ weights
     operands = [coefficients, features.reshape(-1, dim, channels)]
     if xp is np:
         _check_species(species, len(weights))

@@ -78,7 +78,7 @@ class ProductBasis(nn.Module):
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
         """Products of the features of atoms of these species."""
         # No slots are left once their weights are those of the independent copies: O(species), not O(nodes).
-        weights = torch.einsum("zsc,sk->zkc", self.weight, constant(self.matrix, self.weight))
+        weights = constant(self.matrix.T, self.weight) @ self.weight
         products: Tensor = symmetric_powers(self.power, features, weights, species)
         return products
 
