@@ -123,3 +123,12 @@ def test_what_does_not_fit_is_named():
         power_program("0e + 0e", 2, "0e")
     with pytest.raises(ValueError, match="no product of up to 2 factors of 1x1o contains 1e"):
         power_program("1o", 2, "1e")
+
+
+def test_features_that_no_result_contains_have_no_gradient() -> None:
+    power = power_program("0e + 1o", 1, "0e")
+    features = torch.randn(5, 4 * 16, requires_grad=True)
+    result = symmetric_powers(power, features, torch.ones(2, 1, 16), torch.tensor([0, 1, 0, 1, 1]))
+    (gradient,) = torch.autograd.grad(result.sum(), features)
+    assert (gradient[:, 16:] == 0).all()
+    assert (gradient[:, :16] == 1).all()
