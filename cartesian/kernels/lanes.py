@@ -57,7 +57,7 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
     operands = [array.contiguous() for array in operands]
     rows, count = len(groups.order), len(groups.starts) - 1
     outputs = [
-        operands[0].new_zeros((count if leg.place == "group" else rows, leg.length, channels + padding))
+        operands[0].new_empty((count if leg.place == "group" else rows, leg.length, channels + padding))
         for leg in program.outputs
     ]
     scalar = "float" if operands[0].dtype == torch.float32 else "double"
@@ -126,7 +126,7 @@ lanes.register_autograd(_backward, setup_context=_setup)
 _FAMILY = direct.Family(_run, lanes, direct.derived)
 
 _RUN = """
-/* n numbers of every lane, which lie so far apart, to registers, and back. */
+/* n registers that lie a stride apart in an array, to where they lie side by side, and back. */
 INLINE void gather(V *to, const T *from, const int64_t n, const int64_t stride)
 {{
     for (int64_t j = 0; j < n; j++) to[j] = load(from + j * stride, LANES);
@@ -222,7 +222,7 @@ def source(program: Lanes, scalar: str) -> str:
 
 @cache
 def _function(program: Lanes, scalar: str) -> Callable[..., int]:
-    # Thousands of lines without a branch: the next level takes long and finds nothing.
+    # The level below forms no fused multiply-adds, and its longer code takes longer to compile, too.
     function = compiler.load(source(program, scalar), "-O2").run
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     function.argtypes = [pointer, pointer, integer, integer, pointer, pointer, ctypes.c_int]
