@@ -5,13 +5,25 @@ The energy of a frame with $n_z$ atoms of each element is written as $E = \sum_z
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
+from torch import Tensor
 
-from cartesian.nn.data.dataset import Dataset
+from cartesian.nn.data.dataset import Sample
 from cartesian.nn.data.spread import Spread, Sums
 from cartesian.nn.elements import SYMBOLS, element_values
+from cartesian.nn.graph import Graph
+from cartesian.nn.heads.forces import Potential
+from cartesian.nn.heads.repulsion import ZBL
+
+
+class Samples(Protocol):
+    """A `Dataset`, or what can stand for one."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Sample: ...
+
 
 Reference = Literal["least squares", "isolated atoms", "none"] | Mapping[str | int, float]
 
@@ -45,9 +57,12 @@ class Statistics:
 
 
 def statistics(
-    dataset: Dataset, reference: Reference = "least squares", fixed: Mapping[str, float] | None = None
+    dataset: Samples,
+    reference: Reference = "least squares",
+    fixed: Mapping[str, float] | None = None,
+    repulsion: ZBL | None = None,
 ) -> Statistics:
-    r"""Statistics of a data set, in one pass.
+    r"""Statistics of a data set, in one pass, or in two with a repulsion.
 
     Args:
         dataset: Usually of the training set.
@@ -55,10 +70,16 @@ def statistics(
             equals takes the smallest energies), "isolated atoms" takes frames of one atom, a mapping gives
             them in eV, "none" is zero.
         fixed: Energies of some elements, in eV, that are known; only the others are looked for.
+        repulsion: What the model adds by itself: `isolated`, `shift` and `scale` are those of the rest. All
+            else is that of the labels as they are.
 
     Raises:
         ValueError: If there are no frames, an isolated atom is missing, or energies of one element differ.
     """
+    if repulsion is not None:
+        whole = statistics(dataset, reference, fixed)
+        rest = statistics(Remainders(dataset, repulsion), reference, fixed)
+        return replace(whole, isolated=rest.isolated, shift=rest.shift, scale=rest.scale)
     if not len(dataset):
         raise ValueError("a data set without frames has no statistics")
     numbers: list[np.ndarray] = []
@@ -101,6 +122,28 @@ def statistics(
         scale=scale if scale > 0 else 1.0,
         labels=spreads,
     )
+
+
+class Remainders:
+    """Samples without what a repulsion tells of their energies and forces."""
+
+    def __init__(self, samples: Samples, repulsion: ZBL) -> None:
+        def energies(graph: Graph) -> dict[str, Tensor]:
+            return {"energy": graph.sum_systems(repulsion(graph))}
+
+        self.samples, self.repulsion = samples, Potential(energies, stress=False).eval()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.samples[index]
+        known = self.repulsion(sample.graph)
+        labels = {
+            name: values - known[name].double() if name in known else values
+            for name, values in sample.labels.items()
+        }
+        return sample._replace(labels=labels)
 
 
 def reference_energies(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cartesian.nn.elements import SYMBOLS
 from cartesian.nn.exchange.filling import fill
+from cartesian.nn.heads.repulsion import ZBL, Repulsion
 from cartesian.nn.layers.basis import ProductBasis
 from cartesian.nn.layers.linear import from_e3nn
 from cartesian.nn.layers.message import Message
@@ -27,10 +28,12 @@ from cartesian.tables import coupling
 
 # e3nn finds the second moment of SiLU from a million draws with a fixed seed. The exact factor is 1.6765.
 SILU_FACTOR = 1.6791767923989418
+# Of its repulsion of nuclei: Bohr radius, rates of the exponentials, and e² / 4πε₀ in eV Å.
+BOHR, RATES, COULOMB = 0.529, (3.2, 0.9423, 0.4028, 0.2016), 14.3996
 # What the settings tell, or what is the same in all models.
 TABLES = re.compile(
     r"atomic_numbers$|r_max$|num_interactions$|radial_embedding\.(bessel_fn|cutoff_fn)\.|scale_shift\."
-    r"|atomic_energies_fn\.|.*output_mask$|.*\._w3j_|.*\.U_matrix_|.*_zeroed$"
+    r"|atomic_energies_fn\.|pair_repulsion_fn\.|.*output_mask$|.*\._w3j_|.*\.U_matrix_|.*_zeroed$"
 )
 
 NEEDED = (
@@ -143,7 +146,27 @@ def _config(
         scale=float(given.get("scale_shift.scale", torch.ones(()))),
         shift=float(given.get("scale_shift.shift", torch.zeros(()))),
         isolated=isolated,
+        repulsion=_repulsion(given),
     )
+
+
+def _repulsion(given: Mapping[str, Tensor]) -> Repulsion:
+    """Of the nuclei, which is scaled with the other energies."""
+    start = "pair_repulsion_fn."
+    found = {name.removeprefix(start): value for name, value in given.items() if name.startswith(start)}
+    if not found:
+        return False
+    radii = found["covalent_radii"].double()
+    if not torch.allclose(radii, ZBL().radii[: len(radii)], atol=1e-6):
+        _refuse("covalent radii of its own in the repulsion of nuclei")
+    scale = float(given.get("scale_shift.scale", torch.ones(())))
+    return {
+        "power": int(found["p"]),
+        "length": float(found["a_prefactor"]) * BOHR,
+        "exponent": float(found["a_exp"]),
+        "screening": tuple(zip(found["c"].tolist(), RATES, strict=True)),
+        "constant": COULOMB * scale,
+    }
 
 
 def _tensors(given: Mapping[str, Tensor], layer: int) -> dict[int, list[Tensor]]:

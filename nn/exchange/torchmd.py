@@ -14,6 +14,13 @@ from cartesian.nn.models.tensornet2 import TensorNet2, TensorNet2Config
 
 # Hartree times Bohr radius, both CODATA 2014, with which its Coulomb energies are computed.
 COULOMB_2014 = 27.211386024367243 * 0.5291772105638411
+# Arguments of `ZBL`: other lengths than usual, and numbers of four digits. Its energies are scaled like all.
+REPULSION: Mapping[str, Any] = {
+    "length": 0.4543 / 1.8897261258369282,
+    "exponent": 0.3,
+    "screening": ((0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4029), (0.02817, 0.2016)),
+}
+CONSTANT = 14.399645
 # What has one form here, and the values of the settings that mean it.
 FIXED: Mapping[str, tuple[Any, ...]] = {
     "model": ("tensornet", "tensornet2", "tensornetv2_alt", "tensornet-nqe"),
@@ -81,7 +88,10 @@ def from_torchmd(
     if settings["model"] == "tensornet":
         model = TensorNet(TensorNetConfig(**config))
     else:
-        model = TensorNet2(TensorNet2Config(**config, **_charges(settings)))
+        config |= _charges(settings)
+        if settings.get("repulsion", False):
+            config["repulsion"] = {**REPULSION, "constant": CONSTANT * config["scale"]}
+        model = TensorNet2(TensorNet2Config(**config))
     filters = [
         take(weights, f"tensor_embedding.distance_proj{k}.{part}") for part in PARTS for k in (1, 2, 3)
     ]
@@ -158,7 +168,6 @@ def _charges(settings: Mapping[str, Any]) -> dict[str, Any]:
         "charge_channels": settings["q_dim"],
         "conserve": False,
         "readout_layers": settings.get("output_mlp_num_layers", 0),
-        "repulsion": bool(settings.get("repulsion", False)),
     }
     if settings.get("output_model") == "ScalarPlusWeightedCoulomb":
         weights = settings["q_weights"]

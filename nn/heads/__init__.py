@@ -16,6 +16,8 @@ from cartesian.nn.heads.outputs import Target as Target
 from cartesian.nn.heads.outputs import Targets as Targets
 from cartesian.nn.heads.outputs import parse_targets as parse_targets
 from cartesian.nn.heads.repulsion import ZBL as ZBL
+from cartesian.nn.heads.repulsion import Repulsion as Repulsion
+from cartesian.nn.heads.repulsion import parse_repulsion as parse_repulsion
 from cartesian.nn.heads.tensors import Dipole as Dipole
 from cartesian.nn.heads.tensors import PositiveTensor as PositiveTensor
 from cartesian.nn.heads.tensors import TensorHead as TensorHead

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cartesian.nn.graph import Graph
 from cartesian.nn.heads.energy import Energy, Values
 from cartesian.nn.heads.forces import DirectForces
+from cartesian.nn.heads.repulsion import Repulsion, parse_repulsion
 from cartesian.nn.heads.tensors import Dipole, PositiveTensor, TensorHead, mean_atoms, sum_atoms
 from cartesian.ops.spaces import TensorSpace
 from cartesian.spec import Irreps
@@ -142,6 +143,7 @@ class Outputs(nn.Module):
         elements: Symbols or atomic numbers, in the order of the species.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
         targets: See `parse_targets`.
+        repulsion: Of the nuclei, which is added to the energies; see `parse_repulsion`.
 
     Attributes:
         irreps: What a readout has to give for each target, by name.
@@ -162,9 +164,11 @@ class Outputs(nn.Module):
         shift: Values = 0.0,
         isolated: Values = 0.0,
         targets: Targets = (),
+        repulsion: Repulsion = False,
     ) -> None:
         super().__init__()
         self.energy = Energy(elements, scale, shift, isolated)
+        self.repulsion = parse_repulsion(repulsion)
         self.tensors = nn.ModuleDict({target.name: target.make() for target in parse_targets(targets)})
 
     @property
@@ -177,6 +181,8 @@ class Outputs(nn.Module):
     ) -> dict[str, Tensor]:
         """All results."""
         energies = self.energy.energies(values, species)
+        if self.repulsion is not None:
+            energies = energies + self.repulsion(graph)
         results = {"energy": graph.sum_systems(energies), "energies": energies}
         for name, head in self.tensors.items():
             results[name] = head(parts[name], graph)

@@ -1,6 +1,8 @@
 """The repulsion of nuclei at short range, known without training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +12,9 @@ from cartesian.nn.graph import Graph, safe_norm
 from cartesian.nn.heads.charges import COULOMB
 from cartesian.nn.heads.tables import Tables
 from cartesian.nn.radial.envelopes import PolynomialEnvelope
+
+Repulsion = bool | Mapping[str, Any]
+"""Whether nuclei repel each other, or arguments of `ZBL` by name: what `parse_repulsion` reads."""
 
 # Factors and exponents of the universal screening function.
 SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
@@ -37,6 +42,7 @@ class ZBL(Tables):
 
     Raises:
         ModuleNotFoundError: If `ase` is missing, from which the radii come.
+        ValueError: If the cutoff is no length.
 
     Source:
         J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter (1985);
@@ -82,3 +88,23 @@ class ZBL(Tables):
         inverse = torch.where(lengths > 0, 1 / torch.where(lengths > 0, lengths, 1.0), 0.0)
         pairs = 0.5 * self.constant * Z.prod(0) * inverse * screening * self.envelope(lengths / reach)
         return graph.sum_receivers(pairs)
+
+
+def parse_repulsion(repulsion: Repulsion) -> ZBL | None:
+    """The repulsion that a setting asks for, if any.
+
+    Raises:
+        ValueError: If a name is unknown, or a value is none that `ZBL` can have.
+
+    Examples:
+        >>> parse_repulsion({"cutoff": 1.5}).cutoff
+        1.5
+        >>> parse_repulsion(False) is None
+        True
+    """
+    if isinstance(repulsion, bool):
+        return ZBL() if repulsion else None
+    known = list(signature(ZBL).parameters)
+    if not isinstance(repulsion, Mapping) or any(name not in known for name in repulsion):
+        raise ValueError(f"a repulsion is true, false, or a mapping of {', '.join(known)}; not {repulsion!r}")
+    return ZBL(**repulsion)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads import Outputs, Repulsion, Targets
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.linear import Linear, SpeciesLinear
@@ -51,6 +51,7 @@ class BOTNetConfig:
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results, read out from the last layer; see `cartesian.nn.Target`.
     """
 
@@ -67,6 +68,7 @@ class BOTNetConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
 
@@ -157,7 +159,8 @@ class BOTNet(nn.Module):
             self.readouts.append(
                 Readout(irreps, "0e", hidden=f"{config.readout}x0e") if is_last else Linear(irreps, "0e")
             )
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         self.tensors = nn.ModuleDict(
             {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
         )

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from cartesian.nn.graph import Graph, safe_norm
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.heads.outputs import Outputs, Targets
+from cartesian.nn.heads.repulsion import Repulsion
 from cartesian.nn.layers.embedding import Species
 from cartesian.nn.layers.filter_message import scale_channels
 from cartesian.nn.layers.orbitals import Density, OrbitalMessage
@@ -58,6 +59,7 @@ class EquiREANNConfig:
         equivariant: Whether the messages $V$ are sent. REANN does not.
         shared: Whether all iterations have one $\gamma$, as in REANN.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results, made of the last orbitals; see `cartesian.nn.Target`.
     """
 
@@ -79,6 +81,7 @@ class EquiREANNConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -154,7 +157,8 @@ class EquiREANN(nn.Module):
         )
         slope = 1.0 if config.standardize else None
         self.values = network(1, config.hidden, slope)
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         irreps = self.message.irreps
         self.gates = nn.ModuleDict(
             {name: network(irreps.channels, config.hidden, slope) for name in self.outputs.irreps}

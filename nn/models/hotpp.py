@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads import Outputs, Repulsion, Targets
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.heads.outputs import parse_targets
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
@@ -83,6 +83,7 @@ class HotPPConfig:
             published; by default it has one for every element.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results, read out from the last layer; see `cartesian.nn.Target`.
 
     Raises:
@@ -110,6 +111,7 @@ class HotPPConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -124,6 +126,8 @@ class HotPPConfig:
                 raise ValueError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
         if self.layers < 1:
             raise ValueError(f"a network of messages has at least one layer, not {self.layers!r}")
+        if self.repulsion and not self.energy:
+            raise ValueError("a repulsion is part of the energy, which this model does not tell")
         if self.project == "irreducible" and self.factors > 1:
             raise ValueError("products of messages are made of all components: leave out project or factors")
 
@@ -209,7 +213,8 @@ class HotPP(nn.Module):
         self.species = Species(config.elements)
         rows = len(self.species) if config.max_atomic_number is None else config.max_atomic_number + 1
         self.embedding = SpeciesEmbedding(rows, config.channels)
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         spaces = {
             target.name: TensorSpace(target.formula, axial=target.axial)
             for target in parse_targets(config.targets)

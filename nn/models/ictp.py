@@ -26,6 +26,7 @@ from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.heads.outputs import Outputs, Targets
+from cartesian.nn.heads.repulsion import Repulsion
 from cartesian.nn.layers.basis import ProductBasis
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.latent_products import LatentProducts
@@ -68,6 +69,7 @@ class ICTPConfig:
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results, read out from the last layer; see `cartesian.nn.Target`.
     """
 
@@ -89,6 +91,7 @@ class ICTPConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -163,7 +166,8 @@ class ICTP(nn.Module):
         super().__init__()
         self.config = config
         self.species = Species(config.elements)
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         channels = config.channels
         hidden = Irreps((channels, irrep) for _, irrep in Irreps.harmonics(config.max_degree))
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}

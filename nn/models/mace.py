@@ -22,6 +22,7 @@ from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.heads.outputs import Outputs, Targets
+from cartesian.nn.heads.repulsion import Repulsion
 from cartesian.nn.layers.basis import ProductBasis
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.linear import Linear, SpeciesLinear
@@ -64,6 +65,7 @@ class MACEConfig:
         readout: Width of the last readout.
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results, read out from the last layer; see `cartesian.nn.Target`.
     """
 
@@ -84,6 +86,7 @@ class MACEConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
 
@@ -166,7 +169,8 @@ class MACE(nn.Module):
             raise ValueError(f"{config.layers} layers need one correlation each, not {correlations}")
         if config.radial is None and config.knots:
             raise ValueError(f"{config.knots} knots are for radial networks; tables of elements have none")
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         last = Irreps([(channels, "0e"), *((channels, irrep) for irrep in read)])
         last = Irreps((channels, irrep) for _, irrep in last.simplify())

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cartesian.kernels.edges import Edges
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads import Outputs, Repulsion, Targets
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers.embedding import Species, SpeciesEmbedding
 from cartesian.nn.layers.gate import Gate
@@ -60,6 +60,7 @@ class NequIPConfig:
         neighbors: $\bar n$, which divides the sums: the average number of neighbours in the training set, or
             its root, as in the authors' own code.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results; see `cartesian.nn.Target`.
     """
 
@@ -82,6 +83,7 @@ class NequIPConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -147,7 +149,8 @@ class NequIP(nn.Module):
         self.species = Species(config.elements)
         hidden = Irreps(config.hidden)
         scalars = hidden.filter(lambda irrep: irrep.degree == 0 and irrep.parity == 1)
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         kept = hidden.filter(lambda irrep: irrep in scalars or irrep in read)
         channels = scalars.dim if config.embedding is None else config.embedding

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import Outputs, Targets
+from cartesian.nn.heads import Outputs, Repulsion, Targets
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers import Species
 from cartesian.nn.layers.matrix_network import (
@@ -44,6 +44,7 @@ class TensorNetConfig:
         charge_factor: How much an elementary charge of the system changes the products.
         max_atomic_number: One less than the rows of the embedding.
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results; see `cartesian.nn.Target`.
     """
 
@@ -62,6 +63,7 @@ class TensorNetConfig:
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -114,7 +116,8 @@ class TensorNet(nn.Module):
         self.table: nn.Module | None = None
         self.invariants = MatrixInvariants(channels)
         self.values = nn.Sequential(*activated(channels, channels // 2), nn.Linear(channels // 2, 1))
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         self.readouts = nn.ModuleDict(
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )

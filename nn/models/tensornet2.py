@@ -9,13 +9,13 @@ Source:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from cartesian.nn.graph import Graph, safe_norm
-from cartesian.nn.heads import ZBL, Outputs, Targets
+from cartesian.nn.heads import Outputs, Repulsion, Targets
 from cartesian.nn.heads.charges import COULOMB, coulomb_energies, equilibrate, reaction_field_energies
 from cartesian.nn.heads.energy import Values
 from cartesian.nn.layers import Species
@@ -28,14 +28,6 @@ from cartesian.nn.layers.matrix_network import (
     activated,
 )
 from cartesian.nn.radial import CosineEnvelope, ExpNormal, PolynomialEnvelope
-
-REPULSION: dict[str, Any] = {
-    "length": 0.4543 / 1.8897261258369282,
-    "exponent": 0.3,
-    "screening": ((0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4029), (0.02817, 0.2016)),
-    "constant": 14.399645,
-}
-"""Of `ZBL`, as published: other lengths than usual, and numbers of four digits."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +56,9 @@ class TensorNet2Config:
         permittivity: Of the medium of the reaction field.
         coulomb_constant: $k_e$, in eV Å.
         readout_layers: Further hidden layers of the perceptron that reads the energy.
-        repulsion: Whether the screened repulsion of the nuclei is added.
         max_atomic_number: One less than the rows of the embedding.
-        scale, shift, isolated: Of the energies, in eV; see `Energy`. The Coulomb energy and the repulsion are
-            scaled with the rest.
+        scale, shift, isolated: Of the energies, in eV; see `Energy`; the Coulomb energy is scaled too.
+        repulsion: Of the nuclei at short range; see `parse_repulsion`.
         targets: Further results; see `cartesian.nn.Target`.
     """
 
@@ -90,11 +81,11 @@ class TensorNet2Config:
     permittivity: float = 78.3
     coulomb_constant: float = COULOMB
     readout_layers: int = 0
-    repulsion: bool = False
     max_atomic_number: int = 127
     scale: Values = 1.0
     shift: Values = 0.0
     isolated: Values = 0.0
+    repulsion: Repulsion = False
     targets: Targets = ()
 
     def __post_init__(self) -> None:
@@ -166,8 +157,8 @@ class TensorNet2(nn.Module):
         half = channels // 2
         hidden = activated(channels, *[half] * (config.readout_layers + 1))
         self.values = nn.Sequential(*hidden, nn.Linear(half, 1))
-        self.repulsion = ZBL(**REPULSION) if config.repulsion else None
-        self.outputs = Outputs(config.elements, config.scale, config.shift, config.isolated, config.targets)
+        energies = config.scale, config.shift, config.isolated
+        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
         self.readouts = nn.ModuleDict(
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )
@@ -195,8 +186,6 @@ class TensorNet2(nn.Module):
         values = self.values(scalars)[:, 0]
         if self.config.coulomb != "none":
             values = values + self._coulomb(charges, whole) @ weights
-        if self.repulsion is not None:
-            values = values + self.repulsion(graph)
         parts = {name: readout(matrices, scalars) for name, readout in self.readouts.items()}
         return {**self.outputs(values, parts, species, graph), "charges": charges @ weights}
 

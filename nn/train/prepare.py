@@ -19,6 +19,7 @@ from cartesian.nn.data.statistics import Statistics, statistics
 from cartesian.nn.files import load_model
 from cartesian.nn.files.plain import from_plain, to_plain
 from cartesian.nn.graph import Graph
+from cartesian.nn.heads.repulsion import parse_repulsion
 from cartesian.nn.models.registry import find, settings
 from cartesian.nn.train.attributes import overlooked
 from cartesian.nn.train.config import DataConfig, TrainConfig
@@ -91,7 +92,8 @@ def prepare(config: TrainConfig, resumed: Mapping[str, Any] | None = None) -> Pr
         model = kind(from_plain(fields, resumed["config"]))
         return _ready(model.to(dtype), config, sets, resumed["statistics"], notes)
     fixed = known_energies(old) if old is not None and config.scales == "keep" else None
-    found = statistics(train, config.data.reference, fixed)
+    repulsion = given.get("repulsion", False if old is None else getattr(old.config, "repulsion", False))
+    found = statistics(train, config.data.reference, fixed, parse_repulsion(repulsion))
     results = tuple(config.loss.weights)
     if old is None:
         model = kind(complete(fields, given, found, results)).to(dtype)

@@ -12,6 +12,7 @@ from cartesian.nn.data.dataset import Dataset
 from cartesian.nn.data.frames import Frame
 from cartesian.nn.data.plausibility import unit_slips
 from cartesian.nn.data.statistics import reference_energies, statistics
+from cartesian.nn.heads import ZBL, Potential
 
 E0 = {"H": -13.5, "C": -1030.0, "O": -2041.0}
 
@@ -64,6 +65,23 @@ def test_large_energies_keep_the_digits_of_their_spread():
     found = statistics(Dataset(made, 1.5), "none").labels["energy"]
     wanted = np.std([frame.labels["energy"] for frame in made])
     assert found.deviation == pytest.approx(wanted, rel=1e-9)
+
+
+def test_what_a_repulsion_tells_is_taken_off_first():
+    repulsion = ZBL(cutoff=1.4)
+    potential = Potential(lambda graph: {"energy": graph.sum_systems(repulsion(graph))}, stress=False)
+    made = frames(scale=0.3)
+    plain = statistics(Dataset(made, 1.5, torch.float64))
+    for frame in made:
+        known = potential.eval()(frame.graph(1.5, torch.float64))
+        frame.labels["energy"] += known["energy"][0].numpy()
+        frame.labels["forces"] += known["forces"].numpy()
+    whole = statistics(Dataset(made, 1.5, torch.float64))
+    found = statistics(Dataset(made, 1.5, torch.float64), repulsion=repulsion)
+    assert whole.isolated != pytest.approx(E0, rel=1e-4)
+    assert found.isolated == pytest.approx(E0)
+    assert found.scale == pytest.approx(plain.scale) != pytest.approx(whole.scale, rel=1e-2)
+    assert found == replace(whole, isolated=found.isolated, shift=found.shift, scale=found.scale)
 
 
 def test_without_forces_the_scale_is_that_of_energies():

@@ -31,6 +31,15 @@ def graph():
     return batch(parts)
 
 
+REPELLED = {
+    "pair_repulsion_fn.c": torch.tensor([0.1818, 0.5099, 0.2802, 0.02817]).double(),
+    "pair_repulsion_fn.p": torch.tensor(5),
+    "pair_repulsion_fn.a_exp": torch.tensor(0.3).double(),
+    "pair_repulsion_fn.a_prefactor": torch.tensor(0.4543).double(),
+    "pair_repulsion_fn.covalent_radii": torch.tensor([0.2, 0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66]),
+}
+
+
 def coupling(l1, l2, l3):
     """Of norm one, some with another phase than ours: here (1, 2, 1), but not (1, 1, 2)."""
     sign = -1 if min(l1, l2, l3) and (l1 + 2 * l2 + 3 * l3) % 4 in (0, 3) else 1
@@ -207,6 +216,16 @@ def test_the_model_computes_what_mace_torch_does(residual, max_degree, correlati
     torch.testing.assert_close(model(graph())["energies"], wanted, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("scale", [1.0, 2.5])
+def test_a_repulsion_of_nuclei_is_scaled_with_the_rest(scale):
+    given = state(False, 1, 2) | {"scale_shift.scale": torch.tensor(scale)}
+    close = to_graph(torch.tensor([[0, 0, 0], [0.8, 0, 0]]), [1, 8], CUTOFF, dtype=torch.float64)
+    plain, repelled = (from_mace(each, NEIGHBORS)(close)["energies"] for each in (given, given | REPELLED))
+    # As found by mace-torch 0.3.16.
+    wanted = torch.full((2,), scale * 0.07935744467702187, dtype=torch.float64)
+    torch.testing.assert_close(repelled - plain, wanted, rtol=1e-6, atol=0)
+
+
 def test_settings_are_found_in_the_shapes():
     config = from_mace(state(True, 2, 2), NEIGHBORS).config
     assert list(config.elements) == ["H", "O"]
@@ -225,8 +244,10 @@ def test_what_has_no_counterpart_is_named():
     refused = "a model of mace-torch cannot be read with "
     with pytest.raises(ValueError, match=refused + "no r_max in its state"):
         from_mace({name: value for name, value in given.items() if name != "r_max"}, NEIGHBORS)
-    with pytest.raises(ValueError, match=r"weights that this model does not have: pair_repulsion_fn\.a_exp;"):
-        from_mace({**given, "pair_repulsion_fn.a_exp": torch.ones(1)}, NEIGHBORS)
+    with pytest.raises(ValueError, match=r"weights that this model does not have: les\.weight;"):
+        from_mace({**given, "les.weight": torch.ones(1)}, NEIGHBORS)
+    with pytest.raises(ValueError, match=refused + "covalent radii of its own in the repulsion of nuclei"):
+        from_mace({**given, **REPELLED, "pair_repulsion_fn.covalent_radii": torch.ones(3)}, NEIGHBORS)
     trained = {"radial_embedding.bessel_fn.bessel_weights": torch.tensor([1.0, 2, 3, 4])}
     with pytest.raises(ValueError, match=refused + "trained frequencies"):
         from_mace({**given, **trained}, NEIGHBORS)
@@ -261,7 +282,7 @@ def package_model(name, first, hidden, max_degree, correlation):
         "radial_MLP": [16, 16],
     }
     if name == "ScaleShiftMACE":
-        settings |= {"atomic_inter_scale": 0.7, "atomic_inter_shift": -0.2}
+        settings |= {"atomic_inter_scale": 0.7, "atomic_inter_shift": -0.2, "pair_repulsion": True}
     model = getattr(modules, name)(**settings)
     for parameter in model.parameters():
         parameter.data = torch.randn_like(parameter)

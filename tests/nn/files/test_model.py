@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from cartesian.nn.data import to_graph
+from cartesian.nn.exchange.torchmd import CONSTANT, REPULSION
 from cartesian.nn.files import atomic, load_model, model, read_description, save_model
 from cartesian.nn.files.migrations import STEPS, migrate
+from cartesian.nn.files.plain import from_plain
 from cartesian.nn.heads import Potential
 from cartesian.nn.models.nequip import NequIP, NequIPConfig
+from cartesian.nn.models.tensornet2 import TensorNet2Config
 
 CONFIG = NequIPConfig(
     ("H", "O"),
@@ -189,3 +192,16 @@ def test_migrations_are_applied_one_after_the_other(monkeypatch):
     assert found == {"format": 3, "config": {"cutoff": 3.0}, "conventions": 5}
     with pytest.raises(ValueError, match="format 0 cannot be read"):
         migrate({"format": 0}, target=3)
+
+
+@pytest.mark.parametrize("scale", [2.0, {"H": 2.0, "O": 2.0}])
+def test_in_the_first_format_tensornet2_scaled_its_repulsion(scale):
+    config = {"elements": ["H", "O"], "scale": scale, "repulsion": True}
+    described = {"format": 1, "model": "TensorNet2", "config": config}
+    found = from_plain(TensorNet2Config, migrate(described)["config"]).repulsion
+    assert found == {**REPULSION, "constant": 2 * CONSTANT}
+    assert config["repulsion"] is True
+    silent = {**config, "repulsion": False}
+    assert migrate({**described, "config": silent})["config"] == silent
+    with pytest.raises(ValueError, match=r"scales its repulsion by .*: such files can no longer be read"):
+        migrate({**described, "config": {**config, "scale": {"H": 1.0, "O": 2.0}}})

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cartesian.nn.data import batch, to_graph
-from cartesian.nn.heads import Outputs, Target, TensorHead, parse_targets
+from cartesian.nn.heads import ZBL, Outputs, Target, TensorHead, parse_targets
 from cartesian.nn.heads.outputs import NAMED
 from cartesian.ops.spaces import TensorSpace
 
@@ -23,6 +23,19 @@ from cartesian.ops.spaces import TensorSpace
 )
 def test_named_targets_have_the_symmetry_of_their_jahn_symbol(name, jahn):
     assert TensorSpace(NAMED[name].formula).irreps == TensorSpace.jahn(jahn).irreps
+
+
+def test_a_repulsion_is_added_as_it_is_whatever_the_scale():
+    graph = to_graph(torch.tensor([[0.0, 0, 0], [0.6, 0, 0]]), [1, 8], 5.0, dtype=torch.float64)
+    values, species = torch.ones(2, dtype=torch.float64), torch.tensor([0, 1])
+    plain, repelled = (
+        Outputs(["H", "O"], scale=3.0, shift=1.0, repulsion=repulsion)(values, {}, species, graph)
+        for repulsion in (False, {"constant": 10.0})
+    )
+    wanted = ZBL(constant=10.0)(graph)
+    assert (wanted > 0.1).all()
+    torch.testing.assert_close(repelled["energies"], plain["energies"] + wanted, rtol=0, atol=1e-14)
+    torch.testing.assert_close(repelled["energy"], plain["energy"] + wanted.sum(), rtol=0, atol=1e-14)
 
 
 def test_results_are_those_of_the_heads_alone():

@@ -5,7 +5,7 @@ import torch
 from cartesian.nn import testing
 from cartesian.nn.graph import Graph
 from cartesian.nn.heads.forces import Potential
-from cartesian.nn.heads.repulsion import ZBL
+from cartesian.nn.heads.repulsion import ZBL, Repulsion, parse_repulsion
 
 
 def model(zbl):
@@ -60,3 +60,17 @@ def test_an_atom_does_not_repel_itself():
 def test_a_cutoff_is_a_length():
     with pytest.raises(ValueError, match=r"a positive length in Å, not 0\.0"):
         ZBL(cutoff=0.0)
+
+
+def test_a_setting_is_yes_no_or_arguments_by_name():
+    assert parse_repulsion(False) is None
+    graph = dimer(0.7, 1, 8)
+    given: tuple[tuple[Repulsion, ZBL], ...] = ((True, ZBL()), ({"cutoff": 1.5}, ZBL(cutoff=1.5)))
+    for setting, wanted in given:
+        found = parse_repulsion(setting)
+        assert found is not None
+        assert torch.equal(found(graph), wanted(graph))
+    with pytest.raises(ValueError, match=r"a mapping of cutoff, power, .*constant; not \{'reach': 2\}"):
+        parse_repulsion({"reach": 2})
+    with pytest.raises(ValueError, match=r"true, false, or a mapping .* not 'zbl'"):
+        parse_repulsion("zbl")

@@ -369,3 +369,8 @@ def test_it_can_be_exported(variant):
     found, wanted = exported(graph), model(graph)
     for name, value in wanted.items():
         torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_without_an_energy_there_is_no_repulsion():
+    with pytest.raises(ValueError, match="a repulsion is part of the energy, which this model does not tell"):
+        made(energy=False, repulsion=True)

@@ -12,7 +12,7 @@ from torch import nn
 from cartesian.nn import models
 from cartesian.nn.data.dataset import Dataset, collate
 from cartesian.nn.graph import safe_norm
-from cartesian.nn.heads import Potential
+from cartesian.nn.heads import ZBL, Potential
 from cartesian.nn.train import train
 from cartesian.nn.train.compiled import CompiledGradient
 from cartesian.nn.train.gradient import Gradient
@@ -113,8 +113,9 @@ def only_recorded(traced, inputs):
 def test_models_can_be_recorded(molecule, monkeypatch, name):
     monkeypatch.setattr(torch._inductor, "standalone_compile", only_recorded)
     torch.manual_seed(0)
-    config = getattr(models, f"{name}Config")(("H", "O"), cutoff=3.0, **SMALL[name])
+    config = getattr(models, f"{name}Config")(("H", "O"), cutoff=3.0, repulsion=True, **SMALL[name])
     model = getattr(models, name)(config).double()
+    assert isinstance(model.outputs.repulsion, ZBL)
     potential = Potential(model).train()
     loss = Loss({"energy": 1.0, "forces": 1.0})
     compiled = CompiledGradient(potential, loss, HERE, batch_of(molecule, 0, (3, 2)))

@@ -1,12 +1,14 @@
 """What a model is before its first step: constants of its own are those of the training set and remain so."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
 
 from cartesian.nn.data.dataset import collate
 from cartesian.nn.files import load_model
+from cartesian.nn.heads import ZBL
 from cartesian.nn.models.equireann import EquiREANN
 from cartesian.nn.train import train
 from cartesian.nn.train.prepare import prepare
@@ -52,3 +54,16 @@ def test_settled_constants_outlive_training_and_resuming(config, tmp_path):
     rows = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [1, 2]
     assert torch.equal(deviations(load_model(tmp_path / "run")), wanted)
+
+
+def test_a_model_that_repels_nuclei_fits_the_rest_of_the_energies(config):
+    prepared = prepare(config(model={**MODEL, "repulsion": {"cutoff": 1.3}}, dtype="float64"))
+    model: Any
+    model, samples = prepared.model, [prepared.train[k] for k in range(len(prepared.train))]
+    repelled = torch.stack([ZBL(cutoff=1.3)(sample.graph).sum() for sample in samples])
+    assert (repelled > 0.5).all()
+    energies = torch.stack([sample.labels["energy"][0] for sample in samples])
+    rest = model.config.isolated["O"] + 2 * model.config.isolated["H"] + 3 * model.config.shift
+    assert rest + float(repelled.mean()) == pytest.approx(float(energies.mean()), abs=1e-6)
+    silent = model.outputs.energy.energies(torch.zeros(3), torch.tensor([1, 0, 0])).sum()
+    assert float(silent) == pytest.approx(rest)
