@@ -253,10 +253,12 @@ CHARGED = {
 @pytest.fixture
 def create(monkeypatch):
     """Its maker of models, without Warp and default dtype, which round factors and tables to float32."""
-    torch.set_default_dtype(torch.float64)
+    operations = pytest.importorskip("torchmdnet.extensions.warp_ops")
+    made = pytest.importorskip("torchmdnet.models.model").create_model
     # It takes its plain operations where it does not find this one.
-    monkeypatch.delattr(pytest.importorskip("torchmdnet.extensions.warp_ops"), "fn_tensor_norm3")
-    yield pytest.importorskip("torchmdnet.models.model").create_model
+    monkeypatch.delattr(operations, "fn_tensor_norm3")
+    torch.set_default_dtype(torch.float64)
+    yield made
     torch.set_default_dtype(torch.float32)
 
 
