@@ -25,13 +25,14 @@ STEPS = 5
 
 def orthogonal_factor(matrices: Tensor) -> Tensor:
     """Approximately $U V^T$ of matrices `(..., a, b)`: singular values end between about 0.7 and 1.2."""
-    x = matrices.mT if matrices.shape[-2] > matrices.shape[-1] else matrices
+    x = matrices.reshape(-1, *matrices.shape[-2:])
+    x = x.mT if x.shape[-2] > x.shape[-1] else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-20)
     a, b, c = COEFFICIENTS
     for _ in range(STEPS):
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.mT if matrices.shape[-2] > matrices.shape[-1] else x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x.mT if matrices.shape[-2] > matrices.shape[-1] else x).reshape(matrices.shape)
 
 
 def matrix_blocks(model: nn.Module) -> dict[str, Blocks]:
@@ -79,21 +80,27 @@ class Muon(torch.optim.Optimizer):
         assert closure is None
         (group,) = self.param_groups
         rate, beta, decay = group["lr"], group["momentum"], group["weight_decay"]
+        moved = [pair for pair in zip(group["params"], self.blocks, strict=True) if pair[0].grad is not None]
+        if not moved:
+            return
+        parameters = [parameter for parameter, _ in moved]
+        for parameter in parameters:
+            if parameter not in self.state:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters]
+        torch._foreach_mul_(momenta, beta)
+        torch._foreach_add_(momenta, gradients)
+        directions = torch._foreach_add(gradients, momenta, alpha=beta)
+        if decay:
+            torch._foreach_mul_(parameters, 1 - rate * decay)
         # By shape: the factors of many small matrices at once take far less time than one by one.
         found: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        for parameter, blocks in zip(group["params"], self.blocks, strict=True):
-            if parameter.grad is None:
-                continue
-            state = self.state[parameter]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(parameter)
-            momentum = state["momentum"].mul_(beta).add_(parameter.grad)
-            directions = _rows(parameter.grad.add(momentum, alpha=beta), blocks)
-            parameter.mul_(1 - rate * decay)
-            rows = _rows(parameter, blocks)
+        for (parameter, blocks), along in zip(moved, directions, strict=True):
+            rows, directed = _rows(parameter, blocks), _rows(along, blocks)
             for place, (a, b) in blocks:
                 weights, direction = (
-                    values[..., place].view(*values.shape[:-1], a, b) for values in (rows, directions)
+                    values[..., place].view(*values.shape[:-1], a, b) for values in (rows, directed)
                 )
                 pair = (weights, direction) if a <= b else (weights.mT, direction.mT)
                 found.setdefault((min(a, b), max(a, b)), []).append(pair)
