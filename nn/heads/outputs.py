@@ -3,6 +3,7 @@ r"""What a model tells: the energy, and further results named in its settings, s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from math import inf
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -144,6 +145,7 @@ class Outputs(nn.Module):
         scale, shift, isolated: Of the energies, in eV; see `Energy`.
         targets: See `parse_targets`.
         repulsion: Of the nuclei, which is added to the energies; see `parse_repulsion`.
+        cutoff: Of the graph, in Å, beyond which there is no repulsion.
 
     Attributes:
         irreps: What a readout has to give for each target, by name.
@@ -165,10 +167,11 @@ class Outputs(nn.Module):
         isolated: Values = 0.0,
         targets: Targets = (),
         repulsion: Repulsion = False,
+        cutoff: float = inf,
     ) -> None:
         super().__init__()
         self.energy = Energy(elements, scale, shift, isolated)
-        self.repulsion = parse_repulsion(repulsion)
+        self.repulsion = parse_repulsion(repulsion, cutoff)
         self.tensors = nn.ModuleDict({target.name: target.make() for target in parse_targets(targets)})
 
     @property

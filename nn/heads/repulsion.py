@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class ZBL(Tables):
       a = \frac{a_0}{Z_i^p + Z_j^p}$$
 
     with $\varphi$ a sum of four exponentials and $u$ the polynomial envelope. It reaches to the sum of
-    the covalent radii, or to a cutoff of one's own.
+    the covalent radii, but no farther than the edges of the graph, or to a cutoff of one's own.
 
     Args:
         cutoff: $r_{ij}$ of all pairs, in Å; by default the sum of the covalent radii.
@@ -36,13 +37,14 @@ class ZBL(Tables):
         exponent: $p$.
         screening: Factors and rates of the exponentials of $\varphi$.
         constant: $k_e$, in eV Å.
+        longest: The longest $r_{ij}$, in Å: the cutoff of the graph.
 
     Shape:
         A graph to the energy of each atom, `(nodes,)`, in eV. Only edges of the graph count.
 
     Raises:
         ModuleNotFoundError: If `ase` is missing, from which the radii come.
-        ValueError: If the cutoff is no length.
+        ValueError: If the cutoff is no length, or longer than the edges of the graph.
 
     Source:
         J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter (1985);
@@ -59,10 +61,12 @@ class ZBL(Tables):
         exponent: float = 0.23,
         screening: Sequence[tuple[float, float]] = SCREENING,
         constant: float = COULOMB,
+        longest: float = inf,
     ) -> None:
         super().__init__()
         self.screening, self.constant = tuple(screening), float(constant)
         self.cutoff, self.length, self.exponent = cutoff, float(length), float(exponent)
+        self.longest = float(longest)
         self.envelope = PolynomialEnvelope(1.0, power)
         if cutoff is None:
             try:
@@ -75,13 +79,18 @@ class ZBL(Tables):
             self.register_buffer("radii", torch.from_numpy(np.array(covalent_radii)), persistent=False)
         elif not cutoff > 0:
             raise ValueError(f"a cutoff is a positive length in Å, not {cutoff!r}")
+        elif cutoff > longest:
+            raise ValueError(f"a repulsion up to {cutoff} Å needs edges as long; they end at {longest} Å")
 
     def forward(self, graph: Graph) -> Tensor:
         """Energy of each atom."""
         lengths = safe_norm(graph.vectors)
         numbers = graph.atomic_numbers[torch.stack([graph.senders, graph.receivers])]
         Z = numbers.to(lengths)
-        reach = self.radii[numbers].sum(0).to(lengths) if self.cutoff is None else self.cutoff
+        if self.cutoff is None:
+            reach = self.radii[numbers].to(lengths).sum(0).clamp(max=self.longest)
+        else:
+            reach = lengths.new_tensor(self.cutoff)
         x = lengths * Z.pow(self.exponent).sum(0) / self.length
         screening = sum(factor * torch.exp(-rate * x) for factor, rate in self.screening)
         # An edge from an atom to itself is no pair.
@@ -90,8 +99,12 @@ class ZBL(Tables):
         return graph.sum_receivers(pairs)
 
 
-def parse_repulsion(repulsion: Repulsion) -> ZBL | None:
+def parse_repulsion(repulsion: Repulsion, longest: float = inf) -> ZBL | None:
     """The repulsion that a setting asks for, if any.
+
+    Args:
+        repulsion: The setting.
+        longest: The cutoff of the graph, in Å.
 
     Raises:
         ValueError: If a name is unknown, or a value is none that `ZBL` can have.
@@ -103,8 +116,8 @@ def parse_repulsion(repulsion: Repulsion) -> ZBL | None:
         True
     """
     if isinstance(repulsion, bool):
-        return ZBL() if repulsion else None
-    known = list(signature(ZBL).parameters)
+        return ZBL(longest=longest) if repulsion else None
+    known = [name for name in signature(ZBL).parameters if name != "longest"]
     if not isinstance(repulsion, Mapping) or any(name not in known for name in repulsion):
         raise ValueError(f"a repulsion is true, false, or a mapping of {', '.join(known)}; not {repulsion!r}")
-    return ZBL(**repulsion)
+    return ZBL(**repulsion, longest=longest)

@@ -159,8 +159,8 @@ class BOTNet(nn.Module):
             self.readouts.append(
                 Readout(irreps, "0e", hidden=f"{config.readout}x0e") if is_last else Linear(irreps, "0e")
             )
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         self.tensors = nn.ModuleDict(
             {name: Readout(irreps, out) for name, out in self.outputs.irreps.items()}
         )

@@ -157,8 +157,8 @@ class EquiREANN(nn.Module):
         )
         slope = 1.0 if config.standardize else None
         self.values = network(1, config.hidden, slope)
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         irreps = self.message.irreps
         self.gates = nn.ModuleDict(
             {name: network(irreps.channels, config.hidden, slope) for name in self.outputs.irreps}

@@ -213,8 +213,8 @@ class HotPP(nn.Module):
         self.species = Species(config.elements)
         rows = len(self.species) if config.max_atomic_number is None else config.max_atomic_number + 1
         self.embedding = SpeciesEmbedding(rows, config.channels)
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         spaces = {
             target.name: TensorSpace(target.formula, axial=target.axial)
             for target in parse_targets(config.targets)

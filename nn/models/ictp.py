@@ -166,8 +166,8 @@ class ICTP(nn.Module):
         super().__init__()
         self.config = config
         self.species = Species(config.elements)
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         channels = config.channels
         hidden = Irreps((channels, irrep) for _, irrep in Irreps.harmonics(config.max_degree))
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}

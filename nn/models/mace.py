@@ -169,8 +169,8 @@ class MACE(nn.Module):
             raise ValueError(f"{config.layers} layers need one correlation each, not {correlations}")
         if config.radial is None and config.knots:
             raise ValueError(f"{config.knots} knots are for radial networks; tables of elements have none")
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         last = Irreps([(channels, "0e"), *((channels, irrep) for irrep in read)])
         last = Irreps((channels, irrep) for _, irrep in last.simplify())

@@ -149,8 +149,8 @@ class NequIP(nn.Module):
         self.species = Species(config.elements)
         hidden = Irreps(config.hidden)
         scalars = hidden.filter(lambda irrep: irrep.degree == 0 and irrep.parity == 1)
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         read = {block.irrep for irreps in self.outputs.irreps.values() for block in irreps}
         kept = hidden.filter(lambda irrep: irrep in scalars or irrep in read)
         channels = scalars.dim if config.embedding is None else config.embedding

@@ -116,8 +116,8 @@ class TensorNet(nn.Module):
         self.table: nn.Module | None = None
         self.invariants = MatrixInvariants(channels)
         self.values = nn.Sequential(*activated(channels, channels // 2), nn.Linear(channels // 2, 1))
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         self.readouts = nn.ModuleDict(
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )

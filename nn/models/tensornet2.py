@@ -157,8 +157,8 @@ class TensorNet2(nn.Module):
         half = channels // 2
         hidden = activated(channels, *[half] * (config.readout_layers + 1))
         self.values = nn.Sequential(*hidden, nn.Linear(half, 1))
-        energies = config.scale, config.shift, config.isolated
-        self.outputs = Outputs(config.elements, *energies, config.targets, config.repulsion)
+        energies, repulsion = (config.scale, config.shift, config.isolated), (config.repulsion, config.cutoff)
+        self.outputs = Outputs(config.elements, *energies, config.targets, *repulsion)
         self.readouts = nn.ModuleDict(
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )

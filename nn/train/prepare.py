@@ -93,7 +93,7 @@ def prepare(config: TrainConfig, resumed: Mapping[str, Any] | None = None) -> Pr
         return _ready(model.to(dtype), config, sets, resumed["statistics"], notes)
     fixed = known_energies(old) if old is not None and config.scales == "keep" else None
     repulsion = given.get("repulsion", False if old is None else getattr(old.config, "repulsion", False))
-    found = statistics(train, config.data.reference, fixed, parse_repulsion(repulsion))
+    found = statistics(train, config.data.reference, fixed, parse_repulsion(repulsion, cutoff))
     results = tuple(config.loss.weights)
     if old is None:
         model = kind(complete(fields, given, found, results)).to(dtype)

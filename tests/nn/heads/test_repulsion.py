@@ -42,6 +42,17 @@ def test_repulsion_ends_where_covalent_radii_touch():
     assert zbl(dimer(radii - 0.2, 1, 8)).sum() > 0
 
 
+def test_no_pair_reaches_farther_than_the_edges():
+    caesium = 2 * 2.44
+    assert ZBL()(dimer(caesium - 0.01, 55, 55)).sum() > 0
+    zbl = parse_repulsion(True, longest=4.0)
+    assert zbl is not None
+    assert 0 < zbl(dimer(4.0 - 1e-3, 55, 55)).sum() < 1e-9
+    testing.assert_potential(Potential(model(zbl)).eval(), [1, 55], 4.0)
+    with pytest.raises(ValueError, match=r"a repulsion up to 5\.0 Å needs edges as long; they end at 4\.0 Å"):
+        parse_repulsion({"cutoff": 5.0}, longest=4.0)
+
+
 def test_tables_keep_their_digits():
     zbl = ZBL()
     before = zbl.radii.clone()
