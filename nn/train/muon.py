@@ -91,7 +91,9 @@ class Muon(torch.optim.Optimizer):
         gradients = [parameter.grad for parameter in parameters]
         torch._foreach_mul_(momenta, beta)
         torch._foreach_add_(momenta, gradients)
-        directions = torch._foreach_add(gradients, momenta, alpha=beta)
+        # Gradients may have any strides, momenta have those of the parameters.
+        directions = torch._foreach_mul(momenta, beta)
+        torch._foreach_add_(directions, gradients)
         if decay:
             torch._foreach_mul_(parameters, 1 - rate * decay)
         # By shape: the factors of many small matrices at once take far less time than one by one.
