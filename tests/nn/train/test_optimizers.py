@@ -90,10 +90,10 @@ def test_blocks_of_a_layer_are_separate_matrices():
 def test_a_gradient_may_lie_in_memory_in_any_order():
     torch.manual_seed(0)
     gradient, steps = torch.randn(3, 4), []
-    for given in (gradient, gradient.mT.contiguous().mT):
+    for stored in (gradient, gradient.mT.contiguous().mT):
         weight = nn.Parameter(torch.zeros(3, 4))
         optimizer = Muon([(weight, ((slice(0, 12), (3, 4)),))], 1.0)
-        weight.grad = given
+        weight.grad = stored
         optimizer.step()
         steps.append(weight.detach().clone())
     torch.testing.assert_close(*steps)
