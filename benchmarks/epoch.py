@@ -1,7 +1,6 @@
 """Training of the demo: an epoch beside plain torch, what waits for data, and memory; a step of dynamics.
 
-`examples/demo.yaml` with its four properties, data, loss and batches of 10 molecules, and AdamW, which takes
-0.2 ms of a step where Muon takes 1.3. *plain* is
+`examples/demo.yaml` with its four properties, data, loss and batches of 10 molecules, but AdamW. *plain* is
 HotPP in plain torch from its equations, with as many parameters, in the same training loop. *Compiled* is
 `compile: true`; the first step compiles, and nothing is kept from a run before. Epochs take turns. One
 thread is measured in processor time, which other work on the machine does not stretch: the median. Two are

@@ -30,7 +30,7 @@ def make(name, **changes):
     kind = find(name)
     known = settings(kind).__dataclass_fields__
     given = {key: value for key, value in SMALL.get(name, {}).items() if key in known}
-    changes.setdefault("repulsion", True)
+    changes.setdefault("repulsion", {"cutoff": 2.0})
     return kind(settings(kind)(ELEMENTS, cutoff=CUTOFF, **given, **changes)).double()
 
 

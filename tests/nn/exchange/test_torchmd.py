@@ -250,6 +250,22 @@ CHARGED = {
 }
 
 
+def test_its_repulsion_is_scaled_with_the_other_energies():
+    plain, repelled = (make(model="tensornet2", repulsion=repulsion) for repulsion in (False, True))
+    graph = to_graph(torch.tensor([[0.0, 0, 0], [0.6, 0, 0]]), [1, 8], 3.0, dtype=torch.float64)
+    before, after = (
+        from_torchmd(state, given, ELEMENTS)(graph)["energies"] for given, state in (plain, repelled)
+    )
+    # Each atom has half of the published function, whose constants are these; 1.7 is `std`.
+    x = 0.6 * (1 + 8**0.3) / (0.4543 / 1.8897261258369282)
+    screening = (0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4029), (0.02817, 0.2016)
+    phi = sum(factor * np.exp(-rate * x) for factor, rate in screening)
+    r = 0.6 / (0.31 + 0.66)
+    envelope = 1 - 28 * r**6 + 48 * r**7 - 21 * r**8
+    wanted = 1.7 * 0.5 * 14.399645 * 8 / 0.6 * phi * envelope
+    torch.testing.assert_close(after - before, torch.full((2,), float(wanted)).double(), rtol=1e-6, atol=0)
+
+
 @pytest.fixture
 def create(monkeypatch):
     """Its maker of models, without Warp and default dtype, which round factors and tables to float32."""

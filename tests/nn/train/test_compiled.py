@@ -113,7 +113,9 @@ def only_recorded(traced, inputs):
 def test_models_can_be_recorded(molecule, monkeypatch, name):
     monkeypatch.setattr(torch._inductor, "standalone_compile", only_recorded)
     torch.manual_seed(0)
-    config = getattr(models, f"{name}Config")(("H", "O"), cutoff=3.0, repulsion=True, **SMALL[name])
+    config = getattr(models, f"{name}Config")(
+        ("H", "O"), cutoff=3.0, repulsion={"cutoff": 2.0}, **SMALL[name]
+    )
     model = getattr(models, name)(config).double()
     assert isinstance(model.outputs.repulsion, ZBL)
     potential = Potential(model).train()
