@@ -27,7 +27,7 @@ from cartesian.nn.layers.linear import Linear, SpeciesLinear
 from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial import BasisName, PolynomialEnvelope, RadialNetwork, named_basis
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.nn.radial.table import RadialTable
 from cartesian.ops.harmonics import harmonics
@@ -44,7 +44,8 @@ class BOTNetConfig:
         layers: Number of convolutions.
         hidden: Irreps of the features; a layer keeps those that can be reached.
         max_degree: Largest degree of the harmonics.
-        functions: Number of Bessel functions.
+        basis: Of the radial functions; see `named_basis`.
+        functions: Number of functions in it.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of radial networks, which know no elements; `None` for tables of
             radial functions of each element $z_j$.
@@ -60,6 +61,7 @@ class BOTNetConfig:
     layers: int = 5
     hidden: str = "80x0e + 80x0o + 80x1o + 80x1e + 80x2e + 80x2o + 80x3o + 80x3e"
     max_degree: int = 3
+    basis: BasisName = "bessel"
     functions: int = 8
     power: int = 6
     radial: Sequence[int] | None = None
@@ -99,7 +101,7 @@ class Layer(nn.Module):
         species = len(config.elements)
         self.out = reachable(irreps, config.max_degree, config.hidden)
         self.message = Message(irreps, self.out, config.max_degree, config.neighbors)
-        basis = Bessel(config.functions, config.cutoff)
+        basis = named_basis(config.basis, config.functions, config.cutoff)
         envelope, outputs = PolynomialEnvelope(config.cutoff, config.power), self.message.weights
         self.radial: RadialTable | RadialNetwork
         if config.radial is None:

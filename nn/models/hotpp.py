@@ -37,7 +37,7 @@ from cartesian.nn.layers.gate import Gate, NormGate, step, tanh_ratio
 from cartesian.nn.layers.message import Message
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.reducible import RankGates, RankMessage, RankReadout
-from cartesian.nn.radial import PolynomialEnvelope, Sinc
+from cartesian.nn.radial import BasisName, PolynomialEnvelope, named_basis
 from cartesian.nn.radial.filters import RadialFilters
 from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
@@ -66,13 +66,15 @@ class HotPPConfig:
         channels: Number of channels.
         rank: Largest rank of the tensors of atoms; after the last layer it is the largest that is read out.
         edge_rank: Largest power $r$ of the direction.
-        functions: Number of Bessel functions, with trainable frequencies.
+        basis: Of the radial functions; see `named_basis`.
+        functions: Number of functions in it.
+        trainable_basis: Whether its frequencies, or centres and widths, are trained.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the filters; the last has no activation.
         project: "none" keeps all components; "irreducible" the symmetric trace-free ones, and then each path
             has its own filter.
         sharing: "rank" for one filter for each power $r$, as published, "path" for one for each contraction.
-        envelope: "last" multiplies the filters, "first" the Bessel functions, as in the authors' code; there
+        envelope: "last" multiplies the filters, "first" the radial functions, as in the authors' code; there
             the energy is not continuous at the cutoff.
         knots: Number of intervals of a spline by which the filters are interpolated; with 0 they are
             evaluated at every edge.
@@ -96,7 +98,9 @@ class HotPPConfig:
     channels: int = 64
     rank: int = 2
     edge_rank: int = 2
+    basis: BasisName = "sinc"
     functions: int = 8
+    trainable_basis: bool = True
     power: int = 5
     radial: Sequence[int] = (64, 64, 64)
     project: Literal["none", "irreducible"] = "none"
@@ -161,7 +165,7 @@ class Layer(nn.Module):
             self.message = RankMessage(*shape, config.sharing, config.factors, neighbors)
             self.gate = RankGates(channels, out, even, gate)
         filters = RadialFilters(
-            Sinc(config.functions, config.cutoff, trainable=True),
+            named_basis(config.basis, config.functions, config.cutoff, config.trainable_basis),
             PolynomialEnvelope(config.cutoff, config.power),
             self.message.weights,
             config.radial,

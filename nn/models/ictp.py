@@ -34,7 +34,7 @@ from cartesian.nn.layers.linear import Linear
 from cartesian.nn.layers.message import Message
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial import BasisName, PolynomialEnvelope, RadialNetwork, named_basis
 from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
@@ -61,7 +61,8 @@ class ICTPConfig:
             recursive products, "sym" to those whose first factors come in order: the same functions.
         latent: Number of channels of the products if these mix them ("lt"); by default the products take
             channel by channel, as many as the features have. "independent" then means "sym".
-        functions: Number of Bessel functions.
+        basis: Of the radial functions; see `named_basis`.
+        functions: Number of functions in it.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
         knots: Number of intervals of a spline by which the radial networks are interpolated; with 0 they are
@@ -82,6 +83,7 @@ class ICTPConfig:
     correlation: int = 3
     products: Products = "independent"
     latent: int | None = None
+    basis: BasisName = "bessel"
     functions: int = 8
     power: int = 5
     radial: Sequence[int] = (64, 64, 64)
@@ -119,7 +121,7 @@ class Layer(nn.Module):
         products = Irreps((width, irrep) for _, irrep in out)
         self.message = Message(irreps, factors, config.edge_degree, config.neighbors)
         network = RadialNetwork(
-            Bessel(config.functions, config.cutoff),
+            named_basis(config.basis, config.functions, config.cutoff),
             PolynomialEnvelope(config.cutoff, config.power),
             self.message.weights,
             config.radial,

@@ -29,7 +29,7 @@ from cartesian.nn.layers.linear import Linear, SpeciesLinear
 from cartesian.nn.layers.message import Message
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, PolynomialEnvelope, RadialNetwork
+from cartesian.nn.radial import BasisName, PolynomialEnvelope, RadialNetwork, named_basis
 from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.nn.radial.table import RadialTable
@@ -56,7 +56,8 @@ class MACEConfig:
             published: the same functions, more parameters.
         residual: Whether the first layer keeps the scalars it starts from. Without them its messages are
             mixed with weights of each element before the product.
-        functions: Number of Bessel functions.
+        basis: Of the radial functions; see `named_basis`.
+        functions: Number of functions in it.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of radial networks, which know no elements; `None` for tables of
             radial functions of each element $z_j$.
@@ -77,6 +78,7 @@ class MACEConfig:
     correlation: int | Sequence[int] = 3
     products: Literal["independent", "ordered"] = "independent"
     residual: bool = True
+    basis: BasisName = "bessel"
     functions: int = 8
     power: int = 5
     radial: Sequence[int] | None = (64, 64, 64)
@@ -108,7 +110,7 @@ class Layer(nn.Module):
         channels = irreps[0].channels
         factors = Irreps((channels, irrep) for _, irrep in Irreps.harmonics(config.max_degree))
         self.message = Message(irreps, factors, config.max_degree, config.neighbors)
-        basis = Bessel(config.functions, config.cutoff)
+        basis = named_basis(config.basis, config.functions, config.cutoff)
         envelope, outputs = PolynomialEnvelope(config.cutoff, config.power), self.message.weights
         self.radial: RadialTable | RadialNetwork | Interpolated
         if config.radial is None:

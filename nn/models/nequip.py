@@ -27,7 +27,7 @@ from cartesian.nn.layers.linear import Linear
 from cartesian.nn.layers.message import Message, reachable
 from cartesian.nn.layers.readout import Readout
 from cartesian.nn.layers.update import SelfConnection
-from cartesian.nn.radial import Bessel, Normalized, PolynomialEnvelope, Radial, RadialNetwork
+from cartesian.nn.radial import BasisName, Normalized, PolynomialEnvelope, Radial, RadialNetwork, named_basis
 from cartesian.nn.radial.interpolation import Interpolated
 from cartesian.nn.radial.pairs import Pairs
 from cartesian.ops.harmonics import harmonics
@@ -45,8 +45,9 @@ class NequIPConfig:
         embedding: Number of channels of the embedding of the elements; by default that of the scalars.
         hidden: Irreps of the features; a layer keeps those that can be reached.
         max_degree: Largest degree of the harmonics.
-        functions: Number of Bessel functions.
-        trainable_basis: Whether their frequencies are trained.
+        basis: Of the radial functions; see `named_basis`.
+        functions: Number of functions in it.
+        trainable_basis: Whether its frequencies, or centres and widths, are trained.
         power: $p$ of the polynomial envelope.
         radial: Widths of the hidden layers of the radial networks.
         knots: Number of intervals of a spline by which the radial networks are interpolated; with 0 they are
@@ -70,6 +71,7 @@ class NequIPConfig:
     embedding: int | None = None
     hidden: str = "64x0e + 64x0o + 64x1o + 64x1e + 64x2e + 64x2o + 64x3o + 64x3e"
     max_degree: int = 3
+    basis: BasisName = "bessel"
     functions: int = 8
     trainable_basis: bool = True
     power: int = 6
@@ -158,7 +160,7 @@ class NequIP(nn.Module):
         radial = Radial(
             config.functions,
             config.cutoff,
-            basis=Bessel(config.functions, config.cutoff, trainable=config.trainable_basis),
+            basis=named_basis(config.basis, config.functions, config.cutoff, config.trainable_basis),
             envelope=PolynomialEnvelope(config.cutoff, config.power),
             hidden=config.radial,
             envelope_first=True,

@@ -2,12 +2,14 @@
 
 from cartesian.nn.radial.activation import Normalized as Normalized
 from cartesian.nn.radial.activation import activation_parity as activation_parity
+from cartesian.nn.radial.bases import BasisName as BasisName
 from cartesian.nn.radial.bases import Bessel as Bessel
 from cartesian.nn.radial.bases import Chebyshev as Chebyshev
 from cartesian.nn.radial.bases import ExpNormal as ExpNormal
 from cartesian.nn.radial.bases import Gaussian as Gaussian
 from cartesian.nn.radial.bases import GaussianOrbitals as GaussianOrbitals
 from cartesian.nn.radial.bases import Sinc as Sinc
+from cartesian.nn.radial.bases import named_basis as named_basis
 from cartesian.nn.radial.envelopes import CosineEnvelope as CosineEnvelope
 from cartesian.nn.radial.envelopes import CosineSquaredEnvelope as CosineSquaredEnvelope
 from cartesian.nn.radial.envelopes import FlatCosineEnvelope as FlatCosineEnvelope

@@ -6,7 +6,7 @@ of the lengths, so nothing is lost when a module moves to float32 and back.
 """
 
 from math import exp, pi
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -310,3 +310,37 @@ class GaussianOrbitals(Basis):
         """Values at `lengths` of edges from senders of `species`, `(edges, count)`."""
         exponents, centres = (table.index_select(0, species) for table in (self.exponents, self.centres))
         return torch.exp(-exponents * (lengths[:, None] - centres).square())
+
+
+BasisName = Literal["bessel", "chebyshev", "exp normal", "gaussian", "sinc"]
+"""The bases that the settings of a model can name."""
+
+
+def named_basis(name: BasisName, count: int, cutoff: float, trainable: bool = False) -> Basis:
+    """The basis of a name.
+
+    Args:
+        name: One of `BasisName`.
+        count: Number of functions.
+        cutoff: In Å.
+        trainable: Whether its frequencies, or its centres and widths, are parameters.
+
+    Raises:
+        ValueError: If there is no basis of that name, or one that has nothing to train should be trained.
+
+    Examples:
+        >>> named_basis("exp normal", 8, 5.0)
+        ExpNormal(8, cutoff=5.0)
+    """
+    match name:
+        case "bessel":
+            return Bessel(count, cutoff, trainable)
+        case "sinc":
+            return Sinc(count, cutoff, trainable)
+        case "exp normal":
+            return ExpNormal(count, cutoff, trainable=trainable)
+        case "chebyshev" | "gaussian" if not trainable:
+            return Chebyshev(count, cutoff) if name == "chebyshev" else Gaussian(count, cutoff)
+        case "chebyshev" | "gaussian":
+            raise ValueError(f"the functions of the basis {name!r} have nothing to train: set it to false")
+    raise ValueError(f"a radial basis is one of {', '.join(map(repr, get_args(BasisName)))}, not {name!r}")
