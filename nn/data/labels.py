@@ -73,7 +73,7 @@ class Label:
             known = _keys(atoms)
             near = get_close_matches(self.key, known, 1)
             raise ValueError(
-                f"{where} has no {self.key!r} for {self.name}{f'; is it {near[0]!r}?' if near else ':'} "
+                f"{where} has no {self.key!r} for {self.name}{f'; is it {near[0]!r}?' if near else '.'} "
                 f"It has {', '.join(known) or 'no labels'}. Name its key, or make the label optional"
             )
         try:

@@ -44,7 +44,7 @@ def from_plain(kind: type[Any], values: Mapping[str, Any]) -> Any:
     for name in values:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f"; is it {near[0]!r}?" if near else ""
+            hint = f"; is it {near[0]!r}?" if near else "."
             raise ValueError(f"{kind.__name__} has no {name!r}{hint} It has {', '.join(known)}")
     try:
         return kind(**{name: _tuples(value) for name, value in values.items()})

@@ -128,4 +128,4 @@ def _place(parts: Sequence[Any], values: Any) -> str:
 def _unknown(section: str, key: str, known: Sequence[str]) -> str:
     near = get_close_matches(key, known, 1)
     where = f"{section} has no key" if section else "there is no key"
-    return f"{where} {key!r}{f'; is it {near[0]!r}?' if near else ''} There are {', '.join(known)}"
+    return f"{where} {key!r}{f'; is it {near[0]!r}?' if near else '.'} There are {', '.join(known)}"

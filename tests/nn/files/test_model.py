@@ -156,7 +156,10 @@ def test_unknown_models_and_settings_suggest_the_near_one(saved):
     with pytest.raises(ValueError, match=r"no model is called 'NeqIP'; is it 'NequIP'\?"):
         load_model(saved[1])
     edit(saved[1], lambda d: (d.update(model="NequIP"), d["config"].update(cutof=2.0)))
-    with pytest.raises(ValueError, match=r"NequIPConfig has no 'cutof'; is it 'cutoff'\?"):
+    with pytest.raises(ValueError, match=r"NequIPConfig has no 'cutof'; is it 'cutoff'\? It has"):
+        load_model(saved[1])
+    edit(saved[1], lambda d: (d["config"].pop("cutof"), d["config"].update(zzz=2.0)))
+    with pytest.raises(ValueError, match=r"NequIPConfig has no 'zzz'\. It has elements"):
         load_model(saved[1])
 
 

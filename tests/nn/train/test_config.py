@@ -75,6 +75,7 @@ def test_every_value_can_be_changed_on_the_command_line(path):
         ("optimiser.rate=1", r"there is no key 'optimiser'; is it 'optimizer'\? There are run, model"),
         ("optimizer.rte=1", r"optimizer has no key 'rte'; is it 'rate'\? There are name, rate"),
         ("data.labels.energy.kye=E", r"data.labels.energy has no key 'kye'; is it 'key'\? There are key"),
+        ("data.zzzzz=2", r"data has no key 'zzzzz'\. There are train"),
         ("optimizer.rate=fast", r"optimizer.rate is 'fast': should be a valid number"),
         ("optimizer.rate=-1", r"optimizer.rate is -1: should be greater than 0"),
         (
