@@ -1,10 +1,10 @@
 """Training of the demo: an epoch beside plain torch, what waits for data, and memory; a step of dynamics.
 
-`examples/demo.yaml` with its four properties, data, loss and batches of 10 molecules, but AdamW. *plain* is
-HotPP in plain torch from its equations, with as many parameters, in the same training loop. *Compiled* is
-`compile: true`; the first step compiles, and nothing is kept from a run before. Epochs take turns. One
-thread is measured in processor time, which other work on the machine does not stretch: the median. Two are
-measured by the clock: the least, since they wait for each other when other work takes a core.
+`examples/demo.yaml` with its four properties, data, loss and batches of 10 molecules, but AdamW and trained
+frequencies. *plain* is HotPP in plain torch from its equations, with as many parameters, in the same training
+loop. *Compiled* is `compile: true`; the first step compiles, and nothing is kept from a run before. Epochs
+take turns. One thread is measured in processor time, which other work on the machine does not stretch: the
+median. Two are measured by the clock: the least, since they wait for each other when other work takes a core.
 
 *Held* batches were made before the epoch, *joined* ones are made at their step from samples in memory, so
 the difference is what loading costs. *Streamed* frames are read and their neighbours searched anew in every

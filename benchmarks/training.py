@@ -30,9 +30,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def demo(folder: str, *changes: str) -> TrainConfig:
-    """`examples/demo.yaml` with AdamW and a folder for its run."""
+    """`examples/demo.yaml` with AdamW, trained frequencies as published, and a folder for its run."""
+    published = ["optimizer={rate: 0.01}", "model.trainable_basis=true"]
     data = [f"data.{part}={EXAMPLES / 'data' / part}.xyz" for part in ("train", "valid")]
-    return read_config(EXAMPLES / "demo.yaml", [f"run={folder}", "optimizer={rate: 0.01}", *data, *changes])
+    return read_config(EXAMPLES / "demo.yaml", [*published, f"run={folder}", *data, *changes])
 
 
 class Plain(nn.Module):
