@@ -170,7 +170,7 @@ def test_a_misspelled_key_suggests_the_near_one(path):
         ValueError, match=r"frame 0 of .*set.extxyz has no 'enrgy' for energy; is it 'energy'\?"
     ):
         Frames(path, {"energy": "enrgy"})[0]
-    with pytest.raises(ValueError, match=r"has no 'xyz' for forces: It has alpha, beta, config_type"):
+    with pytest.raises(ValueError, match=r"has no 'xyz' for forces\. It has alpha, beta, config_type"):
         Frames(path, {"forces": "xyz"})[0]
 
 
