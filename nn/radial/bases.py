@@ -339,8 +339,8 @@ def named_basis(name: BasisName, count: int, cutoff: float, trainable: bool = Fa
             return Sinc(count, cutoff, trainable)
         case "exp normal":
             return ExpNormal(count, cutoff, trainable=trainable)
-        case "chebyshev" | "gaussian" if not trainable:
-            return Chebyshev(count, cutoff) if name == "chebyshev" else Gaussian(count, cutoff)
         case "chebyshev" | "gaussian":
-            raise ValueError(f"the functions of the basis {name!r} have nothing to train: set it to false")
+            if trainable:
+                raise ValueError(f"a basis {name!r} has nothing to train: set trainable_basis to false")
+            return Chebyshev(count, cutoff) if name == "chebyshev" else Gaussian(count, cutoff)
     raise ValueError(f"a radial basis is one of {', '.join(map(repr, get_args(BasisName)))}, not {name!r}")

@@ -45,7 +45,7 @@ def test_a_basis_can_be_trained(name):
 def test_names_that_there_are_not_are_refused():
     with pytest.raises(ValueError, match=r"one of 'bessel', .*, not 'fourier'"):
         named_basis("fourier", 5, CUTOFF)
-    with pytest.raises(ValueError, match="'gaussian' have nothing to train"):
+    with pytest.raises(ValueError, match="'gaussian' has nothing to train: set trainable_basis"):
         named_basis("gaussian", 5, CUTOFF, trainable=True)
 
 
