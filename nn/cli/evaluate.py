@@ -1,7 +1,7 @@
 """`cartesian evaluate`: errors of potentials on labelled structures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL... FILE...")
 @click.option("--label", "labels", multiple=True, metavar="RESULT=KEY", help="Where a reference stands.")
 @click.option("--units", multiple=True, metavar="RESULT=UNIT", help="Unit of errors, as forces=kcal/mol/Å.")
+@click.option("--mean", "with_mean", is_flag=True, help="Errors of what all MODELs say in the mean, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for errors.csv and parity.png.")
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Structures at once.")
@@ -26,6 +27,7 @@ def evaluate(
     paths: tuple[Path, ...],
     labels: tuple[str, ...],
     units: tuple[str, ...],
+    with_mean: bool,
     as_json: bool,
     output: Path | None,
     **options: Any,
@@ -48,10 +50,12 @@ def evaluate(
     files = [path for path in paths if not path.is_dir()]
     if not models:
         raise click.UsageError(f"none of {', '.join(map(str, paths))} is the folder of a model or of a run")
+    if with_mean and len(models) < 2:
+        raise click.UsageError(f"the mean of which models? {models[0]} is the only one")
     console, tables = Console(highlight=False), {}
-    for model in models:
-        comparisons = evaluated(model, files, labels, units, **options)
-        rows = tables[str(model)] = errors(comparisons)
+    compared = ((str(model), evaluated(model, files, labels, units, **options)) for model in models)
+    for model, comparisons in _and_mean(compared) if with_mean else compared:
+        rows = tables[model] = errors(comparisons)
         if not as_json:
             if len(models) > 1:
                 console.print(f"\n{model}", style="bold", soft_wrap=True)
@@ -60,7 +64,7 @@ def evaluate(
         if output is not None:
             from cartesian.nn.report.plots import parity
 
-            folder = output if len(models) == 1 else output / str(model).strip("/").replace("/", "-")
+            folder = output if len(models) == 1 else output / model.strip("/").replace("/", "-")
             folder.mkdir(parents=True, exist_ok=True)
             write_errors(rows, folder / "errors.csv")
             parity(comparisons).savefig(folder / "parity.png")
@@ -101,6 +105,17 @@ def evaluated(
         shown[name] = unit
     frames = Frames(files or test or (), tuple(known.values()), **reading)
     return compare(source, frames, batch, Constant.of(model), shown)
+
+
+def _and_mean(compared: Iterable[tuple[str, list["Comparison"]]]) -> Iterator[tuple[str, list["Comparison"]]]:
+    """The comparisons of each model, and last those of their mean."""
+    from cartesian.nn.report.evaluation import mean
+
+    members = []
+    for model, comparisons in compared:
+        members.append(comparisons)
+        yield model, comparisons
+    yield "mean", mean(members)
 
 
 def _known(model: Path, config: Any) -> tuple[dict[str, "Label"], dict[str, Any], Any]:

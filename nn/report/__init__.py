@@ -5,5 +5,6 @@ from cartesian.nn.report.evaluation import Comparison as Comparison
 from cartesian.nn.report.evaluation import ErrorRow as ErrorRow
 from cartesian.nn.report.evaluation import compare as compare
 from cartesian.nn.report.evaluation import errors as errors
+from cartesian.nn.report.evaluation import mean as mean
 from cartesian.nn.report.verification import Check as Check
 from cartesian.nn.report.verification import verify as verify

@@ -10,7 +10,7 @@ Energies and virials are divided by the number of atoms. What the constant predi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -151,6 +151,39 @@ def compare(
         kinds, formulas = np.array(groups)[places], np.array(compositions)[places]
         found.append(Comparison(name, unit, reference, predicted, said, kinds, formulas, places))
     return found
+
+
+def mean(members: Sequence[Sequence[Comparison]]) -> list[Comparison]:
+    r"""What several models say together: the mean of their predictions of the same labels.
+
+    Of errors $e_{ik}$ of model $i$ at component $k$, with mean $\bar e_k$ and variance $s_k^2$ over models,
+
+    $$\frac1m \sum_k \bar e_k^2 = \frac1n \sum_i \mathrm{RMSE}_i^2 - \frac1m \sum_k s_k^2:$$
+
+    the more the models differ where they are equally good, the better they are together.
+
+    Args:
+        members: The comparisons of each model, from `compare`.
+
+    Returns:
+        One comparison for each quantity that all models have, constant predictors those of the first.
+
+    Raises:
+        ValueError: If models were compared with different labels, or in different units.
+    """
+    first, *others = ({one.name: one for one in found} for found in members)
+    joint = []
+    for name, one in first.items():
+        if all(name in found for found in others):
+            same = [one, *(found[name] for found in others)]
+            for other in same:
+                if other.unit != one.unit or not np.array_equal(other.reference, one.reference):
+                    raise ValueError(
+                        f"a mean of models needs the same references for each; those of {name} differ: "
+                        "give the same frames, and the same key and unit for every model"
+                    )
+            joint.append(replace(one, predicted=np.mean([other.predicted for other in same], axis=0)))
+    return joint
 
 
 def errors(comparisons: Sequence[Comparison]) -> list[ErrorRow]:

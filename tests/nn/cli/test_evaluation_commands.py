@@ -76,6 +76,22 @@ def test_evaluate_compares_several_models_in_units_of_choice(folder, tmp_path):
     assert first["energy"]["rmse"] == pytest.approx(np.sqrt(np.mean(np.square(wrong))))
 
 
+def test_evaluate_gives_the_errors_of_the_mean(folder, tmp_path):
+    torch.manual_seed(1)
+    save_model(TensorNet(load_model(folder).config).double(), tmp_path / "other")
+    frames, folders = read(folder / "water.xyz", ":"), (folder, tmp_path / "other")
+    result = run(evaluate, *folders, folder / "water.xyz", "--mean", "--json", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = {row["name"]: row for row in json.loads(result.output)["mean"]}
+    committee = ASE(folders)
+    for name, ask in (("forces", "get_forces"), ("dipole", "get_dipole_moment")):
+        wrong = [getattr(committee, ask)(atoms) - getattr(atoms, ask)() for atoms in frames]
+        assert found[name]["rmse"] == pytest.approx(1e3 * np.sqrt(np.mean(np.square(wrong))))
+    assert "mean" in {path.name for path in (tmp_path / "out").iterdir()}
+    result = run(evaluate, folder, folder / "water.xyz", "--mean")
+    assert f"the mean of which models? {folder} is the only one" in " ".join(result.output.split())
+
+
 def test_evaluate_names_what_it_is_not_given(folder):
     result = run(evaluate, folder / "water.xyz")
     assert "water.xyz is the folder of a model or of a run" in " ".join(result.output.split())

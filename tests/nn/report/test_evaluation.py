@@ -6,6 +6,7 @@ from dataclasses import replace
 import ase.units
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -17,7 +18,7 @@ from cartesian.nn.heads.forces import Potential
 from cartesian.nn.models.hotpp import HotPP, HotPPConfig
 from cartesian.nn.report.constant import Constant
 from cartesian.nn.report.directions import turning
-from cartesian.nn.report.evaluation import ErrorRow, compare, errors
+from cartesian.nn.report.evaluation import ErrorRow, compare, errors, mean
 from cartesian.nn.report.page import Page
 from cartesian.nn.report.plots import energy_drift, learning_curve, parity
 from cartesian.nn.report.tables import error_cells, print_errors, write_errors
@@ -75,6 +76,29 @@ def test_errors_are_the_offsets_energies_per_atom():
         assert_allclose(rows[group, "forces"].rmse, np.sqrt(np.mean(forces**2)))
         assert rows[group, "forces"].count == forces.size
     assert [one.name for one in COMPARISONS] == ["energy", "forces", "dipole"]
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=4))
+def test_models_together_are_better_by_what_they_differ(shifts):
+    first = COMPARISONS[1]
+    rng = np.random.default_rng(len(shifts))
+    members = [
+        replace(first, predicted=first.predicted + s * rng.normal(size=first.predicted.shape)) for s in shifts
+    ]
+    joint = errors(mean([[member] for member in members]))[-1]
+    squares = [errors([member])[-1].rmse ** 2 for member in members]
+    spread = np.var([member.predicted for member in members], axis=0).mean()
+    assert_allclose(joint.rmse**2, np.mean(squares) - spread, rtol=1e-9)
+    assert_allclose(joint.constant, errors([first])[-1].constant)
+
+
+def test_a_mean_takes_what_all_models_have_and_refuses_other_labels():
+    assert [one.name for one in mean([COMPARISONS, COMPARISONS[1:]])] == ["forces", "dipole"]
+    other = replace(COMPARISONS[0], reference=COMPARISONS[0].reference + 1)
+    with pytest.raises(ValueError, match="those of energy differ: give the same frames"):
+        mean([COMPARISONS[:1], [other]])
+    with pytest.raises(ValueError, match="those of energy differ: give the same frames"):
+        mean([COMPARISONS[:1], [replace(COMPARISONS[0], unit="kcal/mol")]])
 
 
 def test_the_constant_predictor_knows_what_the_elements_of_the_training_set_told():
@@ -210,9 +234,12 @@ def test_what_is_not_known_is_empty():
 
 
 def test_a_model_without_energies_is_compared_too():
+    torch.manual_seed(0)
     model = HotPP(
         HotPPConfig(("Ar",), 5.0, layers=1, channels=2, radial=(4,), energy=False, targets=("dipole",))
     )
-    dipole = model(FRAMES[0].graph(5.0))["dipole"].detach().numpy()
-    (one,) = compare(open_model(model), [replace(FRAMES[0], labels={"dipole": np.ones(3)})])
-    assert_allclose(one.predicted, dipole)
+    dipole = model(FRAMES[3].graph(5.0))["dipole"].detach().numpy()
+    assert np.abs(dipole).max() > 1e-6
+    (one,) = compare(open_model(model), [replace(FRAMES[3], labels={"dipole": np.ones(3)})])
+    assert one.unit == "meÅ"
+    assert_allclose(one.predicted, 1e3 * dipole, rtol=1e-5)
