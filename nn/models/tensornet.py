@@ -122,6 +122,11 @@ class TensorNet(nn.Module):
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )
 
+    @property
+    def basis_readers(self) -> tuple[str, ...]:
+        """Names of the parameters that multiply radial functions."""
+        return "embedding_filters.weight", *(f"filters.{k}.0.weight" for k in range(len(self.filters)))
+
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Results for a graph."""
         species = self.species(graph.atomic_numbers)

@@ -163,6 +163,11 @@ class TensorNet2(nn.Module):
             {name: MatrixReadout(channels, out, parity) for name, out in self.outputs.irreps.items()}
         )
 
+    @property
+    def basis_readers(self) -> tuple[str, ...]:
+        """Names of the parameters that multiply radial functions."""
+        return "embedding_filters.weight", *(f"filters.{k}.first.weight" for k in range(len(self.filters)))
+
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Results for a graph."""
         whole, graph = graph, _within(graph, self.config)

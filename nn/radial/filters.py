@@ -47,6 +47,11 @@ class RadialFilters(nn.Module):
         self.last = Perceptron([before, last], bias=True)
         self.filters = Perceptron([last, outputs], bias=True)
 
+    @property
+    def basis_readers(self) -> tuple[str, ...]:
+        """Names of the parameters that multiply radial functions."""
+        return ("inner.weights.0" if isinstance(self.inner, Perceptron) else "last.weights.0",)
+
     def forward(self, lengths: Tensor) -> Tensor:
         """Filters of edges of these lengths."""
         features, envelope = self.basis(lengths), self.envelope(lengths)[:, None]

@@ -44,6 +44,9 @@ class RadialNetwork(nn.Module):
         tensor([[0., 0., 0.], [0., 0., 0.]], grad_fn=<AbsBackward0>)
     """
 
+    basis_readers = ("perceptron.weights.0",)
+    """Names of the parameters that multiply radial functions."""
+
     def __init__(
         self,
         basis: Basis,

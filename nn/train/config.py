@@ -75,6 +75,8 @@ class OptimizerConfig(Section):
         decay: Of weights, not of biases.
         betas, eps: Of Adam.
         momentum: Of Muon.
+        matrices: Those that Muon moves, "all" or "hidden", which leaves to AdamW what reads radial functions
+            and what has a single row or column.
     """
 
     name: Literal["adamw", "adam", "amsgrad", "muon"] = "adamw"
@@ -83,6 +85,7 @@ class OptimizerConfig(Section):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: Positive = 1e-8
     momentum: Fraction = 0.95
+    matrices: Literal["all", "hidden"] = "all"
 
 
 class ScheduleConfig(Section):

@@ -35,11 +35,16 @@ def orthogonal_factor(matrices: Tensor) -> Tensor:
     return (x.mT if matrices.shape[-2] > matrices.shape[-1] else x).reshape(matrices.shape)
 
 
-def matrix_blocks(model: nn.Module) -> dict[str, Blocks]:
+def matrix_blocks(model: nn.Module, hidden: bool = False) -> dict[str, Blocks]:
     """Which parameters of a model are matrices: names, and their parts along the last axis.
 
     Weights of `Linear` and `SpeciesLinear` are rows of several matrices; other parameters with two axes are
     one. Embeddings and biases are none.
+
+    Args:
+        model: Modules that multiply radial functions by parameters name these in `basis_readers`.
+        hidden: Leave out matrices at the ends: those that read radial functions, and those of a single row
+            or column. An orthogonal factor moves functions that hardly ever occur as far as all others.
     """
     from cartesian.nn.layers import Linear, SpeciesEmbedding, SpeciesLinear
 
@@ -50,7 +55,12 @@ def matrix_blocks(model: nn.Module) -> dict[str, Blocks]:
                 blocks[name] = tuple((part.weights, part.shape) for part in module.mixings)
             elif parameter.ndim == 2 and not isinstance(module, (SpeciesEmbedding, nn.Embedding)):
                 blocks[name] = ((slice(0, parameter.numel()), (parameter.shape[0], parameter.shape[1])),)
-    return {name: parts for name, parts in blocks.items() if parts}
+    ends: set[str] = set()
+    if hidden:
+        for prefix, module in model.named_modules():
+            ends |= {f"{prefix}.{name}".strip(".") for name in getattr(module, "basis_readers", ())}
+        ends |= {name for name, parts in blocks.items() if all(min(shape) == 1 for _, shape in parts)}
+    return {name: parts for name, parts in blocks.items() if parts and name not in ends}
 
 
 class Muon(torch.optim.Optimizer):

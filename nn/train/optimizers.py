@@ -19,7 +19,8 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[torch.opt
     blocks = {name: parts for name, parts in matrix_blocks(model).items() if name in named}
     optimizers: list[torch.optim.Optimizer] = []
     if config.name == "muon":
-        pairs = [(named.pop(name), parts) for name, parts in blocks.items()]
+        moved = matrix_blocks(model, config.matrices == "hidden")
+        pairs = [(named.pop(name), parts) for name, parts in moved.items() if name in named]
         optimizers += [Muon(pairs, config.rate, config.momentum, config.decay)] if pairs else []
     decayed = [p for name, p in named.items() if name in blocks or p.ndim > 1]
     plain = [p for name, p in named.items() if not (name in blocks or p.ndim > 1)]

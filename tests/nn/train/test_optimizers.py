@@ -1,7 +1,7 @@
 """Optimisers, schedules and averages against their formulas and against torch."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cartesian.nn.layers import Linear, SpeciesEmbedding, SpeciesLinear
+from cartesian.nn.models import registry
 from cartesian.nn.train.average import Average
 from cartesian.nn.train.budget import Budget
 from cartesian.nn.train.config import OptimizerConfig
@@ -50,6 +51,33 @@ def test_matrices_are_found():
         "own.weight": ((slice(0, 8), (4, 2)),),
         "plain.weight": ((slice(0, 24), (6, 4)),),
     }
+
+
+@pytest.mark.parametrize("name", ["BOTNet", "HotPP", "ICTP", "MACE", "NequIP", "TensorNet", "TensorNet2"])
+def test_hidden_matrices_read_no_radial_functions_and_are_no_vectors(name):
+    """Eleven radial functions, and nothing else of that size: they show in the shapes."""
+    settings = registry.settings(registry.find(name))
+    count = "functions" if "functions" in {field.name for field in fields(settings)} else "radial_functions"
+    charges = 2 * getattr(settings, "charge_channels", 0)
+    model = registry.find(name)(settings(("H", "O"), 3.0, **{count: 11}))
+    found, hidden = matrix_blocks(model), matrix_blocks(model, hidden=True)
+    ends = {
+        parameter
+        for parameter, parts in found.items()
+        if all(min(shape) == 1 for _, shape in parts) or {11, 11 + charges} & {*parts[0][1]}
+    }
+    assert any("energ" in end or "readout" in end or "values" in end for end in ends)
+    # BOTNet has tables of three axes instead, which are no matrices.
+    assert any(11 + charges in found[end][0][1] for end in ends) != (name == "BOTNet")
+    assert hidden == {parameter: parts for parameter, parts in found.items() if parameter not in ends}
+    config = OptimizerConfig(name="muon", matrices="hidden")
+    muon, rest = make_optimizers(model, config)
+    assert [p for group in muon.param_groups for p in group["params"]] == [
+        p for parameter, p in model.named_parameters() if parameter in hidden
+    ]
+    assert sum(len(group["params"]) for group in (*muon.param_groups, *rest.param_groups)) == len(
+        [*model.parameters()]
+    )
 
 
 def test_muon_is_that_of_torch():
