@@ -52,6 +52,10 @@ def evaluate(
         raise click.UsageError(f"none of {', '.join(map(str, paths))} is the folder of a model or of a run")
     if with_mean and len(models) < 2:
         raise click.UsageError(f"the mean of which models? {models[0]} is the only one")
+    if with_mean and Path("mean") in models:
+        raise click.UsageError(
+            "a model lies in the folder mean, the name their mean goes by: give its whole path"
+        )
     console, tables = Console(highlight=False), {}
     compared = ((str(model), evaluated(model, files, labels, units, **options)) for model in models)
     for model, comparisons in _and_mean(compared) if with_mean else compared:

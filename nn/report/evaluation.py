@@ -169,8 +169,11 @@ def mean(members: Sequence[Sequence[Comparison]]) -> list[Comparison]:
         One comparison for each quantity that all models have, constant predictors those of the first.
 
     Raises:
-        ValueError: If models were compared with different labels, or in different units.
+        ValueError: If models were compared with different labels or in different units, or have nothing in
+            common.
     """
+    if not members:
+        raise ValueError("a mean is one of several models, and there are none")
     first, *others = ({one.name: one for one in found} for found in members)
     joint = []
     for name, one in first.items():
@@ -183,6 +186,9 @@ def mean(members: Sequence[Sequence[Comparison]]) -> list[Comparison]:
                         "give the same frames, and the same key and unit for every model"
                     )
             joint.append(replace(one, predicted=np.mean([other.predicted for other in same], axis=0)))
+    if not joint:
+        told = "; ".join(", ".join(one.name for one in found) for found in members)
+        raise ValueError(f"there is no result that all models were compared by: they have {told}")
     return joint
 
 

@@ -58,7 +58,7 @@ def matrix_blocks(model: nn.Module, hidden: bool = False) -> dict[str, Blocks]:
     ends: set[str] = set()
     if hidden:
         for prefix, module in model.named_modules():
-            ends |= {f"{prefix}.{name}".strip(".") for name in getattr(module, "basis_readers", ())}
+            ends |= {f"{prefix}.{name}".removeprefix(".") for name in getattr(module, "basis_readers", ())}
         ends |= {name for name, parts in blocks.items() if all(min(shape) == 1 for _, shape in parts)}
     return {name: parts for name, parts in blocks.items() if parts and name not in ends}
 

@@ -76,7 +76,7 @@ def test_evaluate_compares_several_models_in_units_of_choice(folder, tmp_path):
     assert first["energy"]["rmse"] == pytest.approx(np.sqrt(np.mean(np.square(wrong))))
 
 
-def test_evaluate_gives_the_errors_of_the_mean(folder, tmp_path):
+def test_evaluate_gives_the_errors_of_the_mean(folder, tmp_path, monkeypatch):
     torch.manual_seed(1)
     save_model(TensorNet(load_model(folder).config).double(), tmp_path / "other")
     frames, folders = read(folder / "water.xyz", ":"), (folder, tmp_path / "other")
@@ -90,6 +90,10 @@ def test_evaluate_gives_the_errors_of_the_mean(folder, tmp_path):
     assert "mean" in {path.name for path in (tmp_path / "out").iterdir()}
     result = run(evaluate, folder, folder / "water.xyz", "--mean")
     assert f"the mean of which models? {folder} is the only one" in " ".join(result.output.split())
+    monkeypatch.chdir(tmp_path)
+    save_model(load_model(folder), tmp_path / "mean")
+    result = run(evaluate, "mean", folder, folder / "water.xyz", "--mean")
+    assert "give its whole path" in " ".join(result.output.split())
 
 
 def test_evaluate_names_what_it_is_not_given(folder):

@@ -99,6 +99,12 @@ def test_a_mean_takes_what_all_models_have_and_refuses_other_labels():
         mean([COMPARISONS[:1], [other]])
     with pytest.raises(ValueError, match="those of energy differ: give the same frames"):
         mean([COMPARISONS[:1], [replace(COMPARISONS[0], unit="kcal/mol")]])
+    with pytest.raises(
+        ValueError, match="no result that all models were compared by: they have energy; dipole"
+    ):
+        mean([COMPARISONS[:1], COMPARISONS[2:]])
+    with pytest.raises(ValueError, match="there are none"):
+        mean([])
 
 
 def test_the_constant_predictor_knows_what_the_elements_of_the_training_set_told():
