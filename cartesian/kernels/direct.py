@@ -6,10 +6,12 @@ else is served by one autograd function.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.library import CustomOpDef  # type: ignore[attr-defined]
 
 from cartesian.kernels.watched import is_recorded
 
@@ -19,13 +21,14 @@ class Family(NamedTuple):
 
     Attributes:
         compute: Outputs from text, operands, and arguments that are not differentiated.
-        operator: The same as an operator of torch.
+        operator: The same as an operator of torch. Of what follows the operands, the first is a list of
+            tensors, and the others are numbers.
         derive: The text of gradients, from that of a function, the numbers of the operands wanted, and the
             numbers of the outputs without a cotangent; it takes the operands and the cotangents there are.
     """
 
     compute: Callable[..., Sequence[Tensor]]
-    operator: Callable[..., Sequence[Tensor]]
+    operator: CustomOpDef
     derive: Callable[[str, tuple[int, ...], tuple[int, ...]], str]
 
 
@@ -36,6 +39,30 @@ def run(family: Family, text: str, operands: Sequence[Tensor], fixed: tuple[Any,
     if torch.is_grad_enabled() and any(array.requires_grad for array in operands):
         return list(apply(_Direct, family, text, fixed, *operands))
     return list(family.compute(text, operands, *fixed))
+
+
+def register(family: Family) -> None:
+    """Give the operator of a family its derivative."""
+
+    def setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
+        ctx.text, operands, *fixed = inputs
+        lists, ctx.numbers = [operands, *fixed[:1]], fixed[1:]
+        ctx.counts = [len(arrays) for arrays in lists]
+        ctx.save_for_backward(*chain(*lists))
+        ctx.set_materialize_grads(False)
+
+    def backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
+        saved = iter(ctx.saved_tensors)
+        operands, *indices = ([next(saved) for _ in range(count)] for count in ctx.counts)
+
+        def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
+            outputs: Sequence[Tensor] = family.operator(text, given, *indices, *ctx.numbers)
+            return outputs
+
+        found = gradients(family, ctx.text, operands, cotangents, ctx.needs_input_grad[1], call)
+        return None, found, *([None] * len(arrays) for arrays in indices), *(None for _ in ctx.numbers)
+
+    family.operator.register_autograd(backward, setup_context=setup)
 
 
 def is_transformed() -> bool:

@@ -8,7 +8,6 @@ import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
 from textwrap import indent
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,54 +75,36 @@ def run_native(program: Lanes, operands: Sequence[Tensor], groups: Groups) -> li
 
 
 @torch.library.custom_op("cartesian::lanes", mutates_args=())
-def lanes(program: str, operands: list[Tensor], order: Tensor, starts: Tensor) -> list[Tensor]:
-    """Outputs of a straight-line program given as text."""
-    return _run(program, operands, order, starts)
+def lanes(program: str, operands: list[Tensor], groups: list[Tensor]) -> list[Tensor]:
+    """Outputs of a straight-line program given as text; the groups are those of `Groups`."""
+    return _run(program, operands, groups)
 
 
 def run(program: str, operands: Sequence[Tensor], groups: Groups) -> list[Tensor]:
     """Outputs of a straight-line program given as text, differentiable to any order."""
-    return direct.run(_FAMILY, program, operands, (groups.order, groups.starts))
+    return direct.run(_FAMILY, program, operands, (list(groups),))
 
 
-def _run(program: str, operands: Sequence[Tensor], order: Tensor, starts: Tensor) -> list[Tensor]:
-    parsed, groups = parse(program), Groups(order, starts)
+def _run(program: str, operands: Sequence[Tensor], indices: list[Tensor]) -> list[Tensor]:
+    parsed, groups = parse(program), Groups(*indices)
     like = operands[0]
     if like.device.type == "cpu" and native.supports(like.dtype) and native.available():
         return run_native(parsed, operands, groups)
     if like.device.type == "cuda" and fused.supports(like.dtype) and fused.available(like.device):
-        return fused_lanes.run(parsed, operands, order, starts)
+        return fused_lanes.run(parsed, operands, *groups)
     return run_eager(parsed, operands, groups)
 
 
 @lanes.register_fake
-def _(program: str, operands: list[Tensor], order: Tensor, starts: Tensor) -> list[Tensor]:
+def _(program: str, operands: list[Tensor], groups: list[Tensor]) -> list[Tensor]:
+    order, starts = groups
     sizes = {"row": order.shape[0], "group": starts.shape[0] - 1}
     channels = operands[0].shape[2]
     return [operands[0].new_empty((sizes[leg.place], leg.length, channels)) for leg in parse(program).outputs]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
-    program, operands, order, starts = inputs
-    ctx.program, ctx.count = program, len(operands)
-    ctx.save_for_backward(*operands, order, starts)
-    ctx.set_materialize_grads(False)
-
-
-def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
-    *operands, order, starts = ctx.saved_tensors
-
-    def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
-        return lanes(text, given, order, starts)
-
-    gradients = direct.gradients(_FAMILY, ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
-    return None, gradients, None, None
-
-
-lanes.register_autograd(_backward, setup_context=_setup)
-
-
 _FAMILY = direct.Family(_run, lanes, direct.derived)
+direct.register(_FAMILY)
 
 _RUN = """
 /* n registers that lie a stride apart in an array, to where they lie side by side, and back. */

@@ -69,27 +69,6 @@ def _(program: str, operands: list[Tensor], indices: list[Tensor], nodes: int) -
     return [like.new_empty((rows[parsed.form.legs[leg].place], parsed.row(leg))) for leg in parsed.outputs]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
-    program, operands, indices, nodes = inputs
-    ctx.program, ctx.nodes, ctx.count = program, nodes, len(operands)
-    ctx.save_for_backward(*operands, *indices)
-    ctx.set_materialize_grads(False)
-
-
-def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
-    saved = list(ctx.saved_tensors)
-    operands, indices = saved[: ctx.count], saved[ctx.count :]
-
-    def call(text: str, given: list[Tensor]) -> Sequence[Tensor]:
-        return contract(text, given, indices, ctx.nodes)
-
-    gradients = direct.gradients(_FAMILY, ctx.program, operands, cotangents, ctx.needs_input_grad[1], call)
-    return None, gradients, [None] * len(indices), None
-
-
-contract.register_autograd(_backward, setup_context=_setup)
-
-
 @cache
 def _derivative(program: str, wanted: tuple[int, ...], absent: tuple[int, ...]) -> str:
     parsed = Program.parse(program)
@@ -98,6 +77,7 @@ def _derivative(program: str, wanted: tuple[int, ...], absent: tuple[int, ...]) 
 
 
 _FAMILY = direct.Family(_run, contract, _derivative)
+direct.register(_FAMILY)
 
 
 @cache

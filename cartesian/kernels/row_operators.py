@@ -6,14 +6,13 @@ exported, and an autograd function for everything else, transformations of funct
 included.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cartesian.kernels import native
-from cartesian.kernels.direct import apply, derived
+from cartesian.kernels import direct, native
 from cartesian.kernels.rows import lengths, run_native, run_plain
 from cartesian.kernels.watched import is_differentiated, is_recorded
 from cartesian.programs.harmonics import lanes as parse
@@ -24,7 +23,7 @@ def run(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
     if is_recorded(operands):
         return list(rows(program, operands))
     if is_differentiated(operands):
-        return list(apply(_Rows, program, *operands))
+        return list(direct.apply(_Rows, program, *operands))
     return _run(program, operands)
 
 
@@ -46,31 +45,8 @@ def _(program: str, operands: Sequence[Tensor]) -> list[Tensor]:
     return [operands[0].new_empty((operands[0].shape[0], length)) for length in lengths(program)]
 
 
-def _setup(ctx: Any, inputs: tuple[str, Sequence[Tensor]], output: list[Tensor]) -> None:  # noqa: ARG001
-    ctx.program, operands = inputs
-    ctx.save_for_backward(*operands)
-    ctx.set_materialize_grads(False)
-
-
-def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[None, list[Tensor | None]]:
-    return None, _gradients(ctx, ctx.needs_input_grad[1], cotangents, rows)
-
-
-rows.register_autograd(_backward, setup_context=_setup)
-
-
-def _gradients(
-    ctx: Any, wanted: Sequence[bool], cotangents: Sequence[Tensor | None], way: Callable[..., list[Tensor]]
-) -> list[Tensor | None]:
-    gradients: list[Tensor | None] = [None] * len(wanted)
-    given = [cotangent for cotangent in cotangents if cotangent is not None]
-    if any(wanted) and given:
-        numbers = tuple(i for i, want in enumerate(wanted) if want)
-        absent = tuple(k for k, cotangent in enumerate(cotangents) if cotangent is None)
-        text = derived(ctx.program, numbers, absent)
-        for i, gradient in zip(numbers, way(text, [*ctx.saved_tensors, *given]), strict=True):
-            gradients[i] = gradient
-    return gradients
+_FAMILY = direct.Family(_run, rows, direct.derived)
+direct.register(_FAMILY)
 
 
 class _Rows(torch.autograd.Function):
@@ -89,7 +65,8 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-        return None, *_gradients(ctx, ctx.needs_input_grad[1:], cotangents, run)
+        operands, needed = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        return None, *direct.gradients(_FAMILY, ctx.program, operands, cotangents, needed, run)
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, ...]:

@@ -187,16 +187,17 @@ def test_results_are_the_same_bit_by_bit_for_any_number_of_threads():
             assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+def assert_differentiable(function, operands):
+    torch.autograd.gradcheck(lambda *given: function(*given)[0], operands)
+    torch.autograd.gradgradcheck(lambda *given: function(*given)[0], operands)
+
+
 def test_gradients_of_any_order_agree_with_finite_differences():
     program = convolution("2x0e + 2x1o", 1, "0e + 1o")
     edges = sort_edges(torch.tensor([1, 0, 1]), torch.tensor([0, 0, 2]), 3)
     operands = [torch.from_numpy(a).requires_grad_() for a in random_operands(program, edges, 5)]
 
-    def forward(*arrays):
-        return run(program, arrays, edges)[0]
-
-    torch.autograd.gradcheck(forward, operands)
-    torch.autograd.gradgradcheck(forward, operands)
+    assert_differentiable(lambda *given: run(program, given, edges), operands)
 
 
 def test_third_derivatives_agree_with_plain_torch():
@@ -218,10 +219,12 @@ def test_the_operator_passes_the_checks_of_torch():
     program = CONVOLUTIONS[0]
     edges = sort_edges(torch.tensor([1, 0, 1]), torch.tensor([0, 0, 2]), 3)
     operands = [torch.from_numpy(a).requires_grad_() for a in random_operands(program, edges, 7)]
-    torch.library.opcheck(operators.contract, (program.text, operands, list(edges[:4]), 3))
+    indices = list(edges[:4]), 3
+    torch.library.opcheck(operators.contract, (program.text, operands, *indices))
+    assert_differentiable(lambda *given: operators.contract(program.text, given, *indices), operands)
     backward = derivative(program, (0, 2))
     operands += [torch.ones(3, program.row(3), dtype=torch.float64, requires_grad=True)]
-    torch.library.opcheck(operators.contract, (backward.text, operands, list(edges[:4]), 3))
+    torch.library.opcheck(operators.contract, (backward.text, operands, *indices))
 
 
 def test_compile_and_export_accept_it():

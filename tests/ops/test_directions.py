@@ -106,7 +106,9 @@ def test_the_operator_passes_the_checks_of_torch():
     operands = [torch.from_numpy(array).requires_grad_() for array in draw(SMALL, 3, 2, 2)]
     edges = sort_edges(torch.tensor([1, 0, 1]), torch.tensor([0, 0, 1]), 2)
     given = [operands[2], operands[0], operands[1]]
-    torch.library.opcheck(edge_lanes, (chain.text, given, list(edges[:4]), edges.nodes))
+    indices = list(edges[:4]), edges.nodes
+    torch.library.opcheck(edge_lanes, (chain.text, given, *indices))
+    torch.autograd.gradcheck(lambda *given: edge_lanes(chain.text, given, *indices)[0], given)
 
 
 def test_results_are_the_same_bit_by_bit_for_any_number_of_threads():
