@@ -2,19 +2,27 @@
 
 from dataclasses import replace
 
-import e3nn.o3
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import silu
 
 from cartesian.nn import testing
-from cartesian.nn.data import batch, to_graph
+from cartesian.nn.data import to_graph
 from cartesian.nn.heads import Potential
 from cartesian.nn.layers.basis import ProductBasis
 from cartesian.nn.models.mace import MACE, PUBLISHED, Layer, MACEConfig
 from cartesian.programs.slots import slot_matrix, slots
 from cartesian.symbolic.trees import trees
+from tests.nn.models.equations import (
+    assert_written_out,
+    coupling,
+    geometry,
+    messages,
+    mixed,
+    molecules,
+    normalized,
+    radial_weights,
+)
 
 ISOLATED = {"H": -13.6, "O": -2042.0}
 SMALL = MACEConfig(
@@ -47,46 +55,6 @@ def made(config):
     return MACE(config).double().eval()
 
 
-def molecules():
-    torch.manual_seed(1)
-    parts = [(1.3 * torch.rand(n, 3), [1, 8, 1, 1, 8][:n]) for n in (3, 5)]
-    return batch([to_graph(positions, z, 3.0, dtype=torch.float64) for positions, z in parts])
-
-
-def mixed(layer, x, species=None):
-    """A linear map of {(degree, parity): (nodes, channels, 2l+1)}, e3nn's normalisation, by einsum."""
-    out = {}
-    weight = layer.weight if species is None else layer.weight[species]
-    for part in layer.mixings:
-        irrep = layer.out[part.target].irrep
-        key = irrep.degree, irrep.parity
-        matrix = weight[..., part.weights].unflatten(-1, part.shape) / part.shape[0] ** 0.5
-        out[key] = torch.einsum("ncm,cd->ndm" if species is None else "ncm,ncd->ndm", x[key], matrix)
-    return out
-
-
-def normalized_silu(values):
-    x = torch.linspace(-12, 12, 20001, dtype=torch.float64)
-    weight = torch.exp(-x.square() / 2)
-    return silu(values) * ((silu(x).square() * weight).sum() / weight.sum()).rsqrt()
-
-
-def radial_weights(radial, config, d, senders):
-    n, x, p = torch.arange(1, config.functions + 1, dtype=torch.float64), d / config.cutoff, config.power
-    envelope = 1 - (p + 1) * (p + 2) / 2 * x**p + p * (p + 2) * x ** (p + 1) - p * (p + 1) / 2 * x ** (p + 2)
-    w = envelope * (2 / config.cutoff) ** 0.5 * torch.sin(n * torch.pi * x) / d
-    if config.radial is None:
-        return torch.einsum("en,enk->ek", w, radial.weight[senders]) / config.functions**0.5
-    *hidden, last = radial.perceptron.weights
-    for matrix in hidden:
-        w = normalized_silu(w @ matrix / len(matrix) ** 0.5)
-    return w @ last / len(last) ** 0.5
-
-
-def component_coupling(l1, l2, l3):
-    return (2 * l3 + 1) ** 0.5 * e3nn.o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
-
-
 def products(basis, a, species):
     """Every coupling tree by itself, times its weight."""
     matrix = slot_matrix(basis.power, trees)
@@ -98,43 +66,22 @@ def products(basis, a, species):
         result = parts[0]
         for k in range(1, tree.correlation):
             degrees = tree.partials[k - 1].degree, tree.factors[k].irrep.degree, tree.partials[k].degree
-            result = torch.einsum("abo,nca,ncb->nco", component_coupling(*degrees), result, parts[k])
+            result = torch.einsum("abo,nca,ncb->nco", coupling(*degrees), result, parts[k])
         key = tree.out.degree, tree.out.parity
         out[key] = out.get(key, 0) + (factors[s] * basis.weight[species, s])[:, :, None] * result
     return out
 
 
 def transcribed(model, graph):
-    """The published equations: states of edges, dense couplings of e3nn, dictionaries of irreps."""
+    """The published equations."""
     config = model.config
-    vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-    d = vectors.norm(dim=1)[:, None]
-    y = [
-        e3nn.o3.spherical_harmonics(degree, vectors, normalize=True, normalization="component")
-        for degree in range(config.max_degree + 1)
-    ]
-    species = torch.tensor([{1: 0, 8: 1}[int(z)] for z in graph.atomic_numbers])
+    d, y, species = geometry(graph, config.max_degree)
     h = {(0, 1): model.embedding.weight[species][:, :, None]}
     readings = torch.zeros(graph.nodes, dtype=torch.float64)
     for t, (layer, energy) in enumerate(zip(model.layers, model.energies, strict=True)):
         w = radial_weights(layer.radial, config, d, species[graph.senders])
-        up = mixed(layer.message.up, h)
-        messages: dict = {}
-        for l3 in range(config.max_degree + 1):
-            # Paths in the order of the senders' irreps: natural parity before the other.
-            for (l1, p1), value in sorted(up.items(), key=lambda item: _order(item[0])):
-                for l2 in range(config.max_degree + 1):
-                    if not abs(l1 - l2) <= l3 <= l1 + l2 or p1 * (-1) ** l2 != (-1) ** l3:
-                        continue
-                    own, w = w[:, : value.shape[1]], w[:, value.shape[1] :]
-                    table = component_coupling(l1, l2, l3)
-                    edges = torch.einsum("abm,eca,eb,ec->ecm", table, value[graph.senders], y[l2], own)
-                    sums = edges.new_zeros(graph.nodes, *edges.shape[1:])
-                    messages.setdefault((l3, (-1) ** l3), []).append(
-                        sums.index_add(0, graph.receivers, edges)
-                    )
-        assert w.shape[1] == 0
-        a = mixed(layer.message.mix, {key: torch.cat(value, 1) for key, value in messages.items()})
+        kept = [(degree, (-1) ** degree) for degree in range(config.max_degree + 1)]
+        a = mixed(layer.message.mix, messages(graph, mixed(layer.message.up, h), y, w, kept))
         a = {key: value / config.neighbors for key, value in a.items()}
         if t == 0 and not config.residual:
             a = mixed(layer.mix, a, species)
@@ -146,26 +93,16 @@ def transcribed(model, graph):
         if t < config.layers - 1:
             readings = readings + mixed(energy, h)[0, 1].flatten()
         else:
-            hidden = {(0, 1): normalized_silu(mixed(energy.first, h)[0, 1])}
+            hidden = {(0, 1): normalized(mixed(energy.first, h)[0, 1])}
             readings = readings + mixed(energy.last, hidden)[0, 1].flatten()
     shift = torch.tensor(list(config.shift.values()), dtype=torch.float64)
     isolated = torch.tensor(list(ISOLATED.values()), dtype=torch.float64)
     return config.scale * readings + shift[species] + isolated[species]
 
 
-def _order(key):
-    degree, parity = key
-    return degree, parity != (-1) ** degree
-
-
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
 def test_it_computes_the_published_equations(config):
-    model, graph = made(config), molecules()
-    with torch.no_grad():
-        found, wanted = model(graph), transcribed(model, graph)
-    torch.testing.assert_close(found["energies"], wanted, rtol=0, atol=1e-11)
-    totals = torch.stack([wanted[:3].sum(), wanted[3:].sum()])
-    torch.testing.assert_close(found["energy"], totals, rtol=0, atol=1e-11)
+    assert_written_out(made(config), transcribed)
 
 
 def test_the_independent_basis_is_the_same_model():
