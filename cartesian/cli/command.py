@@ -15,6 +15,7 @@ from cartesian.cli.tensors import decompose, groups
 NEURAL = {
     "train": "Train a potential on a file of structures.",
     "evaluate": "Errors of a trained potential on a file of structures.",
+    "predict": "What trained potentials say of a file of structures.",
     "verify": "Check a trained potential against the laws of physics.",
     "export": "Write a trained potential for another program.",
 }

@@ -17,7 +17,6 @@ from cartesian.nn.heads.outputs import parse_targets
 
 PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress")
 """Of any model."""
-OF_ATOMS = ("energies", "energies_deviation", "forces", "forces_deviation")
 
 
 class ASE(Calculator):
@@ -74,12 +73,9 @@ class ASE(Calculator):
         self.moving = MovingGraph(cutoffs[0], skin, first.dtype, first.device)
         self.potential = Potential(first.model) if len(self.members) == 1 else Committee(self.members)
         self.potential.eval()
-        self._atomic = {*OF_ATOMS}
-        self.implemented_properties = [*PROPERTIES]
-        for target in parse_targets(getattr(first.model.config, "targets", ())):
-            self.implemented_properties.append(target.name)
-            if target.pool == "none":
-                self._atomic.add(target.name)
+        self._of_atoms = first.of_atoms
+        targets = parse_targets(getattr(first.model.config, "targets", ()))
+        self.implemented_properties = [*PROPERTIES, *(target.name for target in targets)]
         if len(self.members) > 1:
             self.implemented_properties += [f"{name}_deviation" for name in ("energy", "energies", "forces")]
             self.implemented_properties += ["energy_members", "forces_members"]
@@ -126,6 +122,6 @@ class ASE(Calculator):
         array = value.detach().double().cpu().numpy()
         if name.endswith("_members"):
             return array[:, 0] if name == "energy_members" else array
-        if name in self._atomic:
+        if name in self._of_atoms:
             return array
         return array[0] if array.ndim > 1 else float(array[0])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cartesian.nn.elements import SYMBOLS, atomic_numbers
 from cartesian.nn.files import load_model
 from cartesian.nn.graph import Graph
+from cartesian.nn.heads.outputs import parse_targets
 
 Model = str | Path | nn.Module
 """The folder of a model or of a run, or the model itself."""
@@ -32,6 +33,14 @@ class Source(NamedTuple):
     elements: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
+
+    @property
+    def of_atoms(self) -> frozenset[str]:
+        """Names of results that belong to atoms, and of their deviations in a committee."""
+        targets = parse_targets(getattr(self.model.config, "targets", ()))
+        own = {target.name for target in targets if target.pool == "none"}
+        both = ("energies", "forces")
+        return frozenset({*own, *both, *(f"{name}_deviation" for name in both)})
 
     def check(self, numbers: Tensor, structure: str) -> None:
         """Refuse a structure with an element that the model does not know.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cartesian.nn.cli.paths import parted
+
 if TYPE_CHECKING:
     from cartesian.nn.data.labels import Label
     from cartesian.nn.report.evaluation import Comparison
@@ -46,10 +48,7 @@ def evaluate(
     from cartesian.nn.report.evaluation import errors
     from cartesian.nn.report.tables import print_errors, write_errors
 
-    models = [path for path in paths if path.is_dir()]
-    files = [path for path in paths if not path.is_dir()]
-    if not models:
-        raise click.UsageError(f"none of {', '.join(map(str, paths))} is the folder of a model or of a run")
+    models, files = parted(paths)
     if with_mean and len(models) < 2:
         raise click.UsageError(f"the mean of which models? {models[0]} is the only one")
     if with_mean and Path("mean") in models:

@@ -112,15 +112,20 @@ class Frames(Sequence[Frame]):
     def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
+        return self.frame(*self.atoms(index))
+
+    def atoms(self, index: int) -> tuple[Any, str]:
+        """All that a file says of a frame, as `ase.Atoms`, and which frame it is, for errors."""
         index = index + len(self) if index < 0 else index
         if not 0 <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
         part = int(np.searchsorted(self._ends, index, side="right"))
         source = self.sources[part]
         number = index - int(self._ends[part]) + len(source)
-        return self._frame(source.atoms(number), f"frame {number} of {source.path}")
+        return source.atoms(number), f"frame {number} of {source.path}"
 
-    def _frame(self, atoms: Any, where: str) -> Frame:
+    def frame(self, atoms: Any, where: str) -> Frame:
+        """The frame that `atoms` gives."""
         read = {label.name: label.read(atoms, where) for label in self.labels}
         atomic = {label.name for label in self.labels if label.is_atomic(atoms)}
         return Frame(

@@ -1,19 +1,30 @@
 """Files that exist whole or not at all, whenever the writer is killed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that its name never stands for a part of it.
+    """Write a file so that its name never stands for a part of it."""
+    with replacing(path) as file:
+        file.write(content)
 
-    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name.
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its name when all is written.
+
+    The content goes to a temporary file in the same folder, reaches the disk, and then takes the name; after
+    an exception it is removed, and what had the name before stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

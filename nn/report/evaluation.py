@@ -9,20 +9,18 @@ Energies and virials are divided by the number of atoms. What the constant predi
 `constant`, and which part of a tensor turns in `directions`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
-from cartesian.nn.calculators.source import Source, check_finite
-from cartesian.nn.data.batching import batch
+from cartesian.nn.calculators.source import Source
 from cartesian.nn.data.frames import Frame
 from cartesian.nn.elements import SYMBOLS
-from cartesian.nn.heads.forces import Potential
 from cartesian.nn.heads.outputs import DERIVED
 from cartesian.nn.report.constant import Constant
 from cartesian.nn.report.directions import turning
+from cartesian.nn.report.prediction import predict
 from cartesian.nn.report.units import PER_ATOM, UNITS, shown
 
 
@@ -134,7 +132,9 @@ def compare(
     compositions: list[str] = []
     for start in range(0, len(frames), size):
         part = frames[start : start + size]
-        for k, (frame, results) in enumerate(_predict(source, part), len(groups)):
+        asked = {name for frame in part for name in frame.labels}
+        pairs = zip(part, predict(source, part, asked), strict=True)
+        for k, (frame, results) in enumerate(pairs, len(groups)):
             for name in frame.labels.keys() & results.keys():
                 rows.setdefault(name, _Rows()).add(name, frame, results[name], constant, k)
         groups += [frame.group for frame in part]
@@ -223,26 +223,6 @@ def _errors(group: str, one: Comparison, rows: np.ndarray) -> ErrorRow:
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.square(values).mean()))
-
-
-def _predict(source: Source, frames: Sequence[Frame]) -> Iterator[tuple[Frame, dict[str, np.ndarray]]]:
-    """Each frame with the results for it alone."""
-    for frame in frames:
-        source.check(torch.from_numpy(frame.numbers), frame.where or "a frame")
-    asked = {name for frame in frames for name in frame.labels}
-    graph = batch([frame.graph(source.cutoff, source.dtype) for frame in frames]).to(source.device)
-    model = source.model
-    if asked & {"forces", "stress", "virial"} and getattr(model.config, "energy", True):
-        model = Potential(model, bool(asked & {"stress", "virial"})).eval()
-    results = model(graph)
-    check_finite(results, graph, " and ".join({frames[0].where, frames[-1].where}) or "the frames")
-    arrays = {name: value.double().cpu().numpy() for name, value in results.items()}
-    ends = np.cumsum([len(frame.numbers) for frame in frames])
-    for k, (frame, end) in enumerate(zip(frames, ends, strict=True)):
-        start = end - len(frame.numbers)
-        # Where a label belongs to atoms, so does the result.
-        own = {name: value[start:end] if name in frame.atomic else value[k] for name, value in arrays.items()}
-        yield frame, own
 
 
 def _composition(numbers: np.ndarray) -> str:

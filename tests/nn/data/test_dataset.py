@@ -183,7 +183,7 @@ def test_files_are_read_frame_by_frame(tmp_path, monkeypatch):
         read.append(where)
         return FRAMES[0]
 
-    monkeypatch.setattr(frames, "_frame", made)
+    monkeypatch.setattr(frames, "frame", made)
     dataset = Dataset(frames, 2.5, keep=False)
     _ = dataset[5], dataset[2]
     assert [where.split(" of ")[0] for where in read] == ["frame 5", "frame 2"]
