@@ -23,7 +23,7 @@ DISPLACEMENT = 0.03
 
 
 def hot(run: Path, structures: list[Atoms], rng: np.random.Generator) -> Iterator[Atoms]:
-    """Moments of short dynamics; a structure as at 300 K ends at 450 K, between that and its new momenta."""
+    """Moments of short dynamics, each from a structure with new momenta."""
     calculator = ASE(run)
     for structure in structures:
         atoms = structure.copy()
