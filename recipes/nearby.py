@@ -34,14 +34,19 @@ def hot(run: Path, structures: list[Atoms], rng: np.random.Generator) -> Iterato
         dynamics.run(STEPS)
         for _ in range(MOMENTS):
             dynamics.run(STEPS)
-            yield Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+            yield moved(structure, atoms.positions)
 
 
 def displaced(structures: list[Atoms], rng: np.random.Generator) -> Iterator[Atoms]:
     """Structures with Gaussian displacements of their atoms, in Å."""
     for structure in structures:
-        positions = structure.positions + rng.normal(0.0, DISPLACEMENT, structure.positions.shape)
-        yield Atoms(structure.numbers, positions, cell=structure.cell, pbc=structure.pbc)
+        yield moved(structure, structure.positions + rng.normal(0.0, DISPLACEMENT, structure.positions.shape))
+
+
+def moved(structure: Atoms, positions: np.ndarray) -> Atoms:
+    """A structure with other positions, and nothing of what was known about it but its charge."""
+    charge = {key: value for key, value in structure.info.items() if key == "total_charge"}
+    return Atoms(structure.numbers, positions, cell=structure.cell, pbc=structure.pbc, info=charge)
 
 
 if __name__ == "__main__":

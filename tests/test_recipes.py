@@ -39,6 +39,7 @@ def test_structures_nearby_are_moments_of_dynamics_and_displacements(tmp_path):
     torch.manual_seed(0)
     save_model(TensorNet(TensorNetConfig(("H", "O"), channels=2, radial_functions=3)), tmp_path)
     water = molecule("H2O")
+    water.info |= {"total_charge": 1.0, "energy": 2.0}
     moments = [*nearby["hot"](tmp_path, [water, water], np.random.default_rng(0))]
     assert len(moments) == 2 * nearby["MOMENTS"]
     turns = [water, *moments[: nearby["MOMENTS"]]]
@@ -49,3 +50,4 @@ def test_structures_nearby_are_moments_of_dynamics_and_displacements(tmp_path):
     steps = np.array([one.positions - water.positions for one in many])
     assert steps.std() == pytest.approx(nearby["DISPLACEMENT"], rel=0.05)
     assert many[0].calc is moments[0].calc is None
+    assert many[0].info == moments[0].info == {"total_charge": 1.0}

@@ -3,7 +3,7 @@ r"""Several models as one: the mean of what they say, and how far they disagree.
 $$\bar y = \frac{1}{n} \sum_k y_k, \qquad s = \sqrt{\frac{1}{n - 1} \sum_k (y_k - \bar y)^2}$$
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,14 @@ from cartesian.nn.heads.forces import Potential
 
 DEVIATIONS = ("energy", "energies", "forces")
 """Results whose standard deviations are given."""
+
+
+def joint(answers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Means of the results that all have, and deviations of those in `DEVIATIONS`, as "energy_deviation"."""
+    common = [name for name in answers[0] if all(name in answer for answer in answers)]
+    stacked = {name: torch.stack([answer[name] for answer in answers]) for name in common}
+    deviations = {f"{name}_deviation": stacked[name].std(0) for name in DEVIATIONS if name in stacked}
+    return {name: values.mean(0) for name, values in stacked.items()} | deviations
 
 
 class Committee(nn.Module):
@@ -41,11 +49,5 @@ class Committee(nn.Module):
     def forward(self, graph: Graph) -> dict[str, Tensor]:
         """Means, deviations, and what the members say."""
         answers = [member(graph) for member in self.members]
-        common = [name for name in answers[0] if all(name in answer for answer in answers)]
-        stacked = {name: torch.stack([answer[name] for answer in answers]) for name in common}
-        results = {name: values.mean(0) for name, values in stacked.items()}
-        for name in DEVIATIONS:
-            if name in stacked:
-                results[f"{name}_deviation"] = stacked[name].std(0)
-        results["energy_members"], results["forces_members"] = stacked["energy"], stacked["forces"]
-        return results
+        each = {name: torch.stack([answer[name] for answer in answers]) for name in ("energy", "forces")}
+        return joint(answers) | {f"{name}_members": values for name, values in each.items()}

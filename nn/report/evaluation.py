@@ -136,7 +136,7 @@ def compare(
         pairs = zip(part, predict(source, part, asked), strict=True)
         for k, (frame, results) in enumerate(pairs, len(groups)):
             for name in frame.labels.keys() & results.keys():
-                rows.setdefault(name, _Rows()).add(name, frame, results[name], constant, k)
+                rows.setdefault(name, _Rows()).add(name, frame, results[name].numpy(), constant, k)
         groups += [frame.group for frame in part]
         compositions += [_composition(frame.numbers) for frame in part]
     if not rows:

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from cartesian.nn.calculators.committee import DEVIATIONS
+from cartesian.nn.calculators.committee import joint
 from cartesian.nn.calculators.source import Source, check_finite
 from cartesian.nn.data.batching import batch
 from cartesian.nn.data.frames import Frame, Frames
 from cartesian.nn.files import atomic
 from cartesian.nn.heads.forces import Potential
 
-Results = dict[str, np.ndarray]
+Results = dict[str, torch.Tensor]
 
 
 def predict(source: Source, frames: Sequence[Frame], asked: AbstractSet[str]) -> Iterator[Results]:
-    """The results for each of several frames, computed at once.
+    """The results for each of several frames, computed at once, in float64.
 
     Args:
         source: The model, from `open_model`.
@@ -39,13 +39,13 @@ def predict(source: Source, frames: Sequence[Frame], asked: AbstractSet[str]) ->
         model = Potential(model, bool(asked & {"stress", "virial"})).eval()
     results = model(graph)
     check_finite(results, graph, " and ".join({frames[0].where, frames[-1].where}) or "the frames")
-    arrays = {name: value.double().cpu().numpy() for name, value in results.items()}
+    values, of_atoms = {name: value.double().cpu() for name, value in results.items()}, source.of_atoms
     ends = np.cumsum([len(frame.numbers) for frame in frames])
     for k, (frame, end) in enumerate(zip(frames, ends, strict=True)):
         start = end - len(frame.numbers)
         yield {
-            name: value[start:end] if name in source.of_atoms | frame.atomic else value[k]
-            for name, value in arrays.items()
+            name: value[start:end] if name in of_atoms | frame.atomic else value[k]
+            for name, value in values.items()
         }
 
 
@@ -81,6 +81,7 @@ def label(
         raise ValueError(f"structures are written as extended XYZ, to .xyz or .extxyz: {output} is neither")
     if any(source.path.resolve() == output.resolve() for source in frames.sources):
         raise ValueError(f"{output} is one of the files that are read: name another one to write to")
+    of_atoms = sources[0].of_atoms
     with atomic.replacing(output) as file:
         for start in range(0, len(frames), size):
             read = [frames.atoms(k) for k in range(start, min(start + size, len(frames)))]
@@ -92,27 +93,12 @@ def label(
             said = zip(*(predict(source, part, asked) for source in sources), strict=True)
             text = StringIO()
             for (atoms, _), results, has_stress in zip(read, said, has_volume, strict=True):
-                joint = _joint(results)
-                for name in ("virial", *([] if has_stress else ["stress"])):
-                    joint.pop(name, None)
-                labelled = _labelled(atoms, joint, prefix, sources[0].of_atoms)
-                write_extxyz(text, [labelled])
+                said_of_it = joint(results) if len(sources) > 1 else results[0]
+                left_out = {"virial"} if has_stress else {"virial", "stress"}
+                kept = {name: value.numpy() for name, value in said_of_it.items() if name not in left_out}
+                write_extxyz(text, [_labelled(atoms, kept, prefix, of_atoms)])
             file.write(text.getvalue().encode())
     return len(frames)
-
-
-def _joint(members: Sequence[Results]) -> Results:
-    """The mean of what several models say, and what a committee says of its deviations."""
-    first, *others = members
-    if not others:
-        return dict(first)
-    stacked = {
-        name: np.stack([member[name] for member in members])
-        for name in first
-        if all(name in member for member in others)
-    }
-    spread = {f"{name}_deviation": stacked[name].std(0, ddof=1) for name in DEVIATIONS if name in stacked}
-    return {name: values.mean(0) for name, values in stacked.items()} | spread
 
 
 def _labelled(atoms: Any, results: Mapping[str, np.ndarray], prefix: str, of_atoms: AbstractSet[str]) -> Any:
